@@ -1,0 +1,9 @@
+//! The payloads: what each documented event carries in `data`.
+//!
+//! One module a theme. Every member is optional, because events of older connectors and test fixtures lack some;
+//! the doc of a member says when Fivetran sends it.
+
+pub mod open_set;
+pub mod sync;
+pub mod table;
+pub mod transformation;

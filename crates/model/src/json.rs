@@ -1,0 +1,198 @@
+//! JSON text that keeps its tokens.
+//!
+//! `serde_json` reads and checks all JSON here; this module only walks text that it has found to be well formed,
+//! because a parsed tree would forget the digits of numbers and the order of keys.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// One JSON value as compact text: every token as it came, no blanks between tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json<'a>(Cow<'a, str>);
+
+impl<'a> Json<'a> {
+    /// Takes text that is known to be one compact JSON value.
+    pub fn from_compact(text: impl Into<Cow<'a, str>>) -> Json<'a> {
+        let text = text.into();
+        debug_assert!(serde_json::from_str::<&RawValue>(&text).is_ok(), "{text}");
+        Json(text)
+    }
+
+    /// The value's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> From<&'a RawValue> for Json<'a> {
+    fn from(raw: &'a RawValue) -> Json<'a> {
+        let mut text = Vec::new();
+        match compact(raw.get(), Strings::AsTheyCame, &mut text) {
+            Ok(()) if text.len() < raw.get().len() => Json(match String::from_utf8(text) {
+                Ok(text) => Cow::Owned(text),
+                Err(_) => Cow::Borrowed(raw.get()),
+            }),
+            _ => Json(Cow::Borrowed(raw.get())),
+        }
+    }
+}
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What [`compact`] does with strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strings {
+    /// Every string keeps its escapes.
+    AsTheyCame,
+    /// Every string is escaped as `serde_json` escapes it, however it was escaped before.
+    Escaped,
+    /// As `Escaped`, and U+0000 is removed from keys and strings.
+    EscapedWithoutNul,
+}
+
+/// A string holds half of a surrogate pair, which is no character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a string holds a lone surrogate (half of a \\u pair)")]
+pub struct LoneSurrogate;
+
+/// Appends `text`, which must be well-formed JSON, without the blanks between its tokens.
+///
+/// # Errors
+///
+/// [`LoneSurrogate`], only when strings are escaped anew. `out` then holds the part before it.
+pub fn compact(text: &str, strings: Strings, out: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
+    let bytes = text.as_bytes();
+    // The bytes from `copied` to `at` go out as they are.
+    let (mut copied, mut at) = (0, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                let end = string_end(bytes, at);
+                let token = text.get(at..end).unwrap_or_default();
+                // Without a backslash a well-formed string is as serde_json writes it.
+                if strings != Strings::AsTheyCame && token.contains('\\') {
+                    out.extend_from_slice(&bytes[copied..at]);
+                    let mut value: String = serde_json::from_str(token).map_err(|_| LoneSurrogate)?;
+                    if strings == Strings::EscapedWithoutNul {
+                        value.retain(|c| c != '\0');
+                    }
+                    write_str(&value, out);
+                    copied = end;
+                }
+                at = end;
+            }
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                out.extend_from_slice(&bytes[copied..at]);
+                at += 1;
+                copied = at;
+            }
+            _ => at += 1,
+        }
+    }
+    out.extend_from_slice(&bytes[copied..]);
+    Ok(())
+}
+
+/// Where the string that opens at `start` ends: one past its closing quote.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    loop {
+        match memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+            Some(found) if bytes[at + found] == b'"' => return at + found + 1,
+            Some(found) => at += found + 2,
+            None => return bytes.len(),
+        }
+    }
+}
+
+/// Appends `value` as a JSON string.
+pub fn write_str(value: &str, out: &mut Vec<u8>) {
+    // Writing a str into a Vec cannot fail.
+    let _ = serde_json::to_writer(out, value);
+}
+
+/// What a JSON string says, borrowed when it has no escapes. `None` when the value is no string, or holds a lone
+/// surrogate.
+pub fn read_str(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let Text(text) = serde_json::from_str(raw.get()).ok()?;
+    Some(text)
+}
+
+/// The members of a JSON object in the order they came, duplicates included.
+pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(Text(key)) = map.next_key()? {
+                    members.push((key, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// A string, borrowed from the text when it has no escapes. (`Cow` alone always copies.)
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compacted(text: &str, strings: Strings) -> Result<String, LoneSurrogate> {
+        let mut out = Vec::new();
+        compact(text, strings, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn blanks_go_and_tokens_stay() {
+        let text = "\t{ \"a b\" : [ 1.50 , -0 , 1E+2 , \"\\u0041\\/\\\" \" ] , \"a b\" : null }\r\n";
+        assert_eq!(
+            compacted(text, Strings::AsTheyCame).as_deref(),
+            Ok(r#"{"a b":[1.50,-0,1E+2,"\u0041\/\" "],"a b":null}"#)
+        );
+        assert_eq!(
+            compacted(text, Strings::Escaped).as_deref(),
+            Ok(r#"{"a b":[1.50,-0,1E+2,"A/\" "],"a b":null}"#)
+        );
+    }
+
+    #[test]
+    fn nul_goes_only_when_asked() {
+        let text = r#"{"k\u0000":"a\u0000b"}"#;
+        assert_eq!(compacted(text, Strings::Escaped).as_deref(), Ok(text));
+        assert_eq!(
+            compacted(text, Strings::EscapedWithoutNul).as_deref(),
+            Ok(r#"{"k":"ab"}"#)
+        );
+    }
+
+    #[test]
+    fn a_lone_surrogate_is_no_character() {
+        let text = r#"["\ud83d\ude80","\ud83d"]"#;
+        assert_eq!(compacted(text, Strings::AsTheyCame).as_deref(), Ok(text));
+        assert_eq!(compacted(text, Strings::Escaped), Err(LoneSurrogate));
+    }
+}
