@@ -1,0 +1,186 @@
+//! Records in, events out.
+//!
+//! A [`Mapper`] turns one Kondado log record into the canonical Fivetran log events of a finished sync
+//! ([`pipeline_log`]) or a finished transformation ([`model_log`]), and hands Fivetran events on ([`fivetran`]).
+//!
+//! ```text
+//! Record ──▶ required fields ──▶ canonical record ──▶ names, times, ids ──▶ events, one line each
+//!                 │                    │
+//!                 └──── Error ◀────────┘   the record is invalid: no event is written
+//! ```
+//!
+//! This crate is pure, total and deterministic: no I/O, no clock, no randomness, no panic on input, and the same record
+//! gives the same bytes for ever. Nothing is invented and nothing is lost: a field that Kondado does not give is left
+//! out, and every field that it gives arrives, in the canonical record at least ([`canonical`]), from which the record
+//! can be rebuilt ([`inverse`]).
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod canonical;
+pub mod fivetran;
+pub mod identity;
+pub mod inverse;
+mod model_log;
+pub mod naming;
+mod pipeline_log;
+pub mod settings;
+
+use std::borrow::Cow;
+
+use logferry_kondado::{Decimal, Field, FieldError, Record, Stream};
+use logferry_model::json::{LoneSurrogate, Strings, compact};
+use logferry_model::{Kind, TailText, Timestamp, Value};
+
+pub use settings::{PipelineSettings, Selection, Settings, UnknownEvent};
+
+/// Why a record cannot be mapped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field that every record needs is missing or unusable.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A string of the record is no text.
+    #[error(transparent)]
+    LoneSurrogate(#[from] LoneSurrogate),
+}
+
+/// The mapping with its settings.
+#[derive(Debug, Default)]
+pub struct Mapper {
+    settings: Settings,
+}
+
+/// Buffers that one thread uses again for every record.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    canonical: Vec<u8>,
+    state: Vec<u8>,
+    name: naming::Names,
+    tail: TailText,
+}
+
+impl Mapper {
+    /// A mapper with these settings.
+    pub fn new(settings: Settings) -> Mapper {
+        Mapper { settings }
+    }
+
+    /// Appends the selected events of a record to `out`, one line each, in order. `written` is called after each event,
+    /// with `out` and which event it was; it may take away what stands in `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] when the record is invalid; then no event is written.
+    pub fn map(
+        &self,
+        stream: Stream,
+        record: &Record<'_>,
+        scratch: &mut Scratch,
+        out: &mut Vec<u8>,
+        written: impl FnMut(&mut Vec<u8>, Kind),
+    ) -> Result<(), Error> {
+        let run = Run::of(stream, record)?;
+        scratch.canonical.clear();
+        if self.settings.events.contains(Kind::Info) {
+            canonical::write(stream, record, &mut scratch.canonical)?;
+        } else {
+            // Whether a record is valid must not depend on which events are selected.
+            canonical::check(record, &mut scratch.canonical)?;
+        }
+        let lines = Lines {
+            selection: self.settings.events,
+            out,
+            written,
+        };
+        match stream {
+            Stream::PipelineLogs => pipeline_log::write(&self.settings, &run, record, scratch, lines),
+            Stream::ModelLogs => model_log::write(&run, record, scratch, lines),
+        }
+        Ok(())
+    }
+}
+
+/// 1900-01-01T00:00:00Z in milliseconds. Kondado has no older logs: an older time is a mistake.
+const YEAR_1900: i64 = -2_208_988_800_000;
+
+/// What both kinds of record must have.
+struct Run {
+    id: u64,
+    job_id: u64,
+    end: Timestamp,
+    /// How long the run took, in milliseconds.
+    millis: i64,
+}
+
+impl Run {
+    fn of(stream: Stream, record: &Record<'_>) -> Result<Run, FieldError> {
+        let id = record.required_id(Field::Id)?;
+        let job_id = record.required_id(stream.job_id())?;
+        let end = Timestamp::parse(&record.text(Field::CreatedAt));
+        let end = end.map_err(|error| record.unusable(Field::CreatedAt, error))?;
+        if end.as_millis() < YEAR_1900 {
+            return Err(record.unusable(Field::CreatedAt, "expected a time from the year 1900 on"));
+        }
+        let millis = record.decimal(Field::ExecutionTimeSeconds, run_millis).unwrap_or(0);
+        Ok(Run {
+            id,
+            job_id,
+            end,
+            millis,
+        })
+    }
+
+    /// When the run began: at least so many milliseconds before its end.
+    fn start(&self, at_least: i64) -> Timestamp {
+        self.end.plus_millis(-self.millis.max(at_least))
+    }
+}
+
+/// Seconds as milliseconds, rounded half up; 0 when negative or over ten years.
+fn run_millis(seconds: Decimal<'_>) -> i64 {
+    const TEN_YEARS: u128 = 315_576_000;
+    // A half of a millisecond has four places, so what lies behind them cannot change the rounding.
+    match seconds.magnitude(4) {
+        Some((tenths, exact)) if !seconds.is_negative() && (tenths, !exact) <= (TEN_YEARS * 10_000, false) => {
+            i64::try_from((tenths + 5) / 10).unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+/// Where the events of one record go, and which.
+struct Lines<'o, F> {
+    selection: Selection,
+    out: &'o mut Vec<u8>,
+    written: F,
+}
+
+impl<F: FnMut(&mut Vec<u8>, Kind)> Lines<'_, F> {
+    fn write<'a>(&mut self, tail: &TailText, kind: Kind, created: Timestamp, data: Option<&impl Value<'a>>) {
+        if self.selection.contains(kind) {
+            tail.write_event(kind, data, created, self.out);
+            self.out.push(b'\n');
+            (self.written)(self.out, kind);
+        }
+    }
+}
+
+/// A text of an event that is given and borrowed.
+fn some(text: &str) -> Option<Cow<'_, str>> {
+    Some(Cow::Borrowed(text))
+}
+
+/// Text that one of our own writers made.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Appends a value of the record as events carry it: blanks between tokens gone, escaped anew, U+0000 removed.
+fn write_for_event(raw: &serde_json::value::RawValue, out: &mut Vec<u8>) {
+    let before = out.len();
+    if compact(raw.get(), Strings::EscapedWithoutNul, out).is_err() {
+        // Not reached: the canonical record has been written or checked before.
+        out.truncate(before);
+        out.extend_from_slice(b"null");
+    }
+}

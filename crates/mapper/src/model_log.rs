@@ -1,0 +1,89 @@
+//! A model log becomes a finished transformation.
+//!
+//! Kondado's `row_count` of a model is the size of its table, not rows changed, so it stands in the `info` event alone.
+
+use std::borrow::Cow;
+
+use logferry_kondado::{Field, Record, Stream};
+use logferry_model::event::open_set::TransformationType;
+use logferry_model::event::{sync, transformation};
+use logferry_model::{EnvelopeTail, Kind};
+
+use crate::naming::without_nul;
+use crate::{Lines, Run, Scratch, inverse, some, text};
+
+/// Room for three events that rise strictly.
+const SHORTEST_RUN_MILLIS: i64 = 2;
+
+pub(crate) fn write(
+    run: &Run,
+    record: &Record<'_>,
+    scratch: &mut Scratch,
+    mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Kind)>,
+) {
+    let id = format!("model_{}", run.job_id);
+    let name = record.text(Field::ModelName);
+    let name = match without_nul(&name) {
+        name if name.is_empty() => Cow::Borrowed(id.as_str()),
+        name => name,
+    };
+    let start = run.start(SHORTEST_RUN_MILLIS);
+    let (start_time, end_time) = (start.to_string(), run.end.to_string());
+
+    // As in Fivetran's own events of transformations, no connector, connection or sync is named.
+    scratch.tail.prepare(&EnvelopeTail::default());
+    let tail = &scratch.tail;
+
+    let data = transformation::TransformationStart {
+        id: some(&id),
+        name: some(&name),
+        start_time: some(&start_time),
+        transformation_type: Some(TransformationType::KondadoModel),
+        ..Default::default()
+    };
+    lines.write(tail, Kind::TransformationStart, start, Some(&data));
+
+    let data = sync::Info {
+        kind: some(inverse::info_type(Stream::ModelLogs)),
+        message: some(text(&scratch.canonical)),
+        ..Default::default()
+    };
+    lines.write(tail, Kind::Info, run.end.plus_millis(-1), Some(&data));
+
+    let data = transformation::TransformationSucceeded {
+        id: some(&id),
+        name: some(&name),
+        start_time: some(&start_time),
+        transformation_type: Some(TransformationType::KondadoModel),
+        end_time: some(&end_time),
+        result: Some(transformation::RunResult {
+            step_results: Some(vec![transformation::StepResult {
+                step: Some(transformation::Step {
+                    name: some(&name),
+                    command: Some(None),
+                    process_builder_command: Some(None),
+                    ..Default::default()
+                }),
+                success: Some(true),
+                start_time: some(&start_time),
+                end_time: some(&end_time),
+                error: Some(None),
+                successful_model_runs: Some(1),
+                failed_model_runs: Some(0),
+                model_results: Some(vec![transformation::ModelResult {
+                    name: some(&name),
+                    error_category: Some(None),
+                    error_data: Some(None),
+                    succeeded: Some(true),
+                    ..Default::default()
+                }]),
+                ..Default::default()
+            }]),
+            error: Some(None),
+            description: some("Steps: successful 1, failed 0"),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    lines.write(tail, Kind::TransformationSucceeded, run.end, Some(&data));
+}

@@ -1,0 +1,129 @@
+//! What can be set about the mapping: the `[mapper]` table of the configuration.
+
+use std::collections::BTreeMap;
+
+use logferry_model::Kind;
+use serde::Deserialize;
+
+use crate::naming::without_nul;
+
+/// The `[mapper]` table.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Which of the mapped events to send; all by default.
+    pub events: Selection,
+    /// `connector_type` of every pipeline that has none of its own.
+    #[serde(deserialize_with = "text_without_nul")]
+    pub connector_type: String,
+    /// Settings of single pipelines, by pipeline id.
+    pub pipelines: BTreeMap<u64, PipelineSettings>,
+}
+
+/// A `[mapper.pipelines.<id>]` table: names to use instead of those that follow from the pipeline's name.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineSettings {
+    /// Service id of the source, which Kondado's logs do not tell.
+    #[serde(deserialize_with = "some_text_without_nul")]
+    pub connector_type: Option<String>,
+    /// Name of the connection; must be unique in a destination.
+    #[serde(deserialize_with = "some_text_without_nul")]
+    pub connection_name: Option<String>,
+    /// Destination schema.
+    #[serde(deserialize_with = "some_text_without_nul")]
+    pub schema: Option<String>,
+    /// Destination table.
+    #[serde(deserialize_with = "some_text_without_nul")]
+    pub table: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            events: Selection::ALL,
+            connector_type: "kondado".to_owned(),
+            pipelines: BTreeMap::new(),
+        }
+    }
+}
+
+fn text_without_nul<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(|text| without_nul(&text).into_owned())
+}
+
+fn some_text_without_nul<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    text_without_nul(deserializer).map(Some)
+}
+
+/// Which of the mapped events to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub struct Selection(u64);
+
+/// A name that is not among the mapped events.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown event `{name}`, expected one of {}", Selection::names().collect::<Vec<_>>().join(", "))]
+pub struct UnknownEvent {
+    /// The name as it was given.
+    pub name: String,
+}
+
+/// The events of both mappings, in the order they are written.
+const MAPPED: [Kind; 10] = [
+    Kind::SyncStart,
+    Kind::WriteToTableStart,
+    Kind::WriteToTableEnd,
+    Kind::RecordsModified,
+    Kind::ExtractSummary,
+    Kind::UpdateState,
+    Kind::Info,
+    Kind::SyncEnd,
+    Kind::TransformationStart,
+    Kind::TransformationSucceeded,
+];
+
+impl Selection {
+    /// Every event.
+    pub const ALL: Selection = Selection(u64::MAX);
+
+    /// The events of these names.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownEvent`] when a name is not among those of [`Selection::names`].
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Selection, UnknownEvent> {
+        let mut selection = Selection(0);
+        for name in names {
+            let kind = MAPPED.into_iter().find(|kind| kind.name() == name);
+            let kind = kind.ok_or_else(|| UnknownEvent { name: name.to_owned() })?;
+            selection.0 |= bit(kind);
+        }
+        Ok(selection)
+    }
+
+    /// The names that can be selected.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        MAPPED.into_iter().map(Kind::name)
+    }
+
+    /// Whether an event is selected.
+    pub fn contains(self, kind: Kind) -> bool {
+        self.0 & bit(kind) != 0
+    }
+}
+
+fn bit(kind: Kind) -> u64 {
+    MAPPED
+        .iter()
+        .position(|mapped| *mapped == kind)
+        .map_or(0, |index| 1 << index)
+}
+
+impl TryFrom<Vec<String>> for Selection {
+    type Error = UnknownEvent;
+
+    fn try_from(names: Vec<String>) -> Result<Self, Self::Error> {
+        Selection::of(names.iter().map(String::as_str))
+    }
+}
