@@ -63,7 +63,7 @@ pub struct Selection(u64);
 
 /// A name that is not among the mapped events.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown event `{name}`, expected one of {}", Selection::names().collect::<Vec<_>>().join(", "))]
+#[error("unknown event `{name}`, expected one of `{}`", Selection::names().collect::<Vec<_>>().join("`, `"))]
 pub struct UnknownEvent {
     /// The name as it was given.
     pub name: String,

@@ -1,0 +1,714 @@
+//! Cuts a stream of bytes into records, and into what is none.
+//!
+//! The text may be a row of values (one a line, or many lines each), an array, or API responses; these may follow each
+//! other. What comes out does not depend on how the bytes arrive. The rules:
+//!
+//! - *A closed line* is a line that begins a value with `{`, ends with `}`, and is followed by a line that begins with `{` or
+//!   `[`, or by the end. It is framed without looking inside, and stands or falls alone. (A well-formed value that
+//!   were not complete there could only go on with `,`, `]` or `}`.)
+//! - Every other value is framed where the [`Scanner`] finds its end.
+//! - An object is held whole, so that its keys can tell what it is, up to the size of a record. If it is larger, deeper or
+//!   broken, and looks like a response, its rows are framed one by one.
+//! - After an error, reading resumes at the next line that begins a value: at or behind the error any line that begins with `{`
+//!   or `[`; before it, one that is indented no deeper than the line of the broken value, so that a record that was cut off
+//!   does not swallow the next. Open brackets are forgotten; what closes them later is passed over.
+
+use super::mark::{Mark, is_blank};
+use super::scanner::{Expected, Scanner, Step};
+
+/// How much of a text is kept of a record that is too large.
+pub const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
+
+/// A batch has no more frames than this, so that its reports are bounded too.
+const MAX_FRAMES: usize = 4096;
+
+/// So many blanks behind a line count as the end.
+const MAX_BLANKS: usize = 64 * 1024;
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A piece of the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Where it begins.
+    pub mark: Mark,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What a [`Frame`] holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A closed line, from its first to behind its last byte in the buffer: one value, or several, or none.
+    Line(usize, usize),
+    /// A well-formed value, from its first to behind its last byte in the buffer.
+    Value(usize, usize),
+    /// Something that is no value.
+    Bad(Box<Bad>),
+}
+
+/// What is no value, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bad {
+    /// Why.
+    pub fault: Fault,
+    /// Where the fault is.
+    pub at: Mark,
+    /// The text that was passed over, or its beginning.
+    pub text: Vec<u8>,
+    /// Whether `text` is only the beginning.
+    pub truncated: bool,
+}
+
+/// Why a text is no record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// It is not JSON.
+    #[error("expected {}, found {}", expected.words(), Found(*found))]
+    Syntax {
+        /// What was expected.
+        expected: Expected,
+        /// The byte that was found instead; `None` at the end of the line or of the text.
+        found: Option<u8>,
+    },
+    /// It is larger than a record may be.
+    #[error("larger than {0} bytes, the most that a record may have (--max-record-bytes)")]
+    TooLarge(usize),
+    /// It is deeper than a record may be.
+    #[error("more than 128 levels of brackets")]
+    TooDeep,
+    /// It is a response that says `"success": false`, behind its rows.
+    #[error("the API answered with an error behind these rows")]
+    Failure,
+}
+
+struct Found(Option<u8>);
+
+impl std::fmt::Display for Found {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            None => f.write_str("the end of the line"),
+            Some(byte @ 0x21..0x7f) => write!(f, "`{}`", char::from(byte)),
+            Some(byte) => write!(f, "byte 0x{byte:02x}"),
+        }
+    }
+}
+
+/// The state of the cut.
+#[derive(Debug)]
+pub struct Framer {
+    max_bytes: usize,
+    /// Whether a closed line is framed without looking inside.
+    closed_lines: bool,
+    mode: Mode,
+    /// The open arrays of records, from the outermost: how many objects of a response are around each.
+    arrays: Vec<u8>,
+    /// Whether brackets were forgotten, so that what closes them is no error.
+    forgot_brackets: bool,
+    /// Where reading is: in the buffer, and for a person.
+    at: usize,
+    mark: Mark,
+    /// Where the buffer begins, and where the furthest error was, both from the beginning of the input.
+    offset: u64,
+    furthest_error: u64,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Between values.
+    Between(Next),
+    /// In a value that begins at `at`.
+    Value(Scanner),
+    /// In a value that begins at `at` and is none.
+    Faulty(Scanner, Trouble),
+    /// In a value that is too large or too deep: scanned, but not held.
+    Skip(Scanner, Passing),
+    /// Behind the rows of a response.
+    Tail(Scanner),
+    /// Behind an error, before the next line that begins a value.
+    Recover(Passing),
+    /// At the end.
+    End,
+}
+
+/// What may come between values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Outside of arrays: a value.
+    Value,
+    /// After `[`: an element or the end.
+    FirstElement,
+    /// After an element: `,` or the end.
+    Separator,
+    /// After `,`: an element.
+    Element,
+}
+
+/// Why a value is none, before it is known what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    Syntax(Expected),
+    TooLarge { ended: bool },
+    TooDeep,
+}
+
+/// Something that is passed over.
+#[derive(Debug)]
+struct Passing {
+    begin: Mark,
+    fault: Fault,
+    fault_at: Mark,
+    text: Vec<u8>,
+    truncated: bool,
+    /// Whether it belongs to an error that was reported before.
+    quiet: bool,
+}
+
+impl Passing {
+    /// Keeps bytes as long as they are no more than a record's, and else their beginning.
+    fn keep(&mut self, bytes: &[u8], max_bytes: usize) {
+        if self.truncated {
+            return;
+        }
+        let too_large = matches!(self.fault, Fault::TooLarge(_)) || self.text.len() + bytes.len() > max_bytes;
+        if !too_large {
+            self.text.extend_from_slice(bytes);
+        } else {
+            let room = KEPT_OF_TOO_LARGE.saturating_sub(self.text.len()).min(bytes.len());
+            self.text.extend_from_slice(&bytes[..room]);
+            self.text.truncate(KEPT_OF_TOO_LARGE);
+            self.truncated = self.text.len() == KEPT_OF_TOO_LARGE;
+        }
+    }
+
+    fn into_frame(mut self) -> Option<Frame> {
+        if self.quiet {
+            return None;
+        }
+        if self.truncated {
+            cut_at_character(&mut self.text);
+        }
+        self.text.truncate(self.text.trim_ascii_end().len());
+        Some(Frame {
+            mark: self.begin,
+            content: Content::Bad(Box::new(Bad {
+                fault: self.fault,
+                at: self.fault_at,
+                text: self.text,
+                truncated: self.truncated,
+            })),
+        })
+    }
+}
+
+/// Drops the beginning of a character at the end of a text that was cut.
+fn cut_at_character(text: &mut Vec<u8>) {
+    if let Err(error) = std::str::from_utf8(text)
+        && error.error_len().is_none()
+    {
+        text.truncate(error.valid_up_to());
+    }
+}
+
+/// What [`Framer::closed_line`] finds.
+enum ClosedLine {
+    /// The value's last byte is before `end`, the next line begins at `next`.
+    Yes {
+        end: usize,
+        next: usize,
+    },
+    No,
+    /// More bytes are needed to tell.
+    Unknown,
+}
+
+impl Framer {
+    /// Starts at the beginning of a text.
+    pub fn new(max_bytes: usize) -> Framer {
+        Framer {
+            max_bytes,
+            closed_lines: true,
+            mode: Mode::Between(Next::Value),
+            arrays: Vec::new(),
+            forgot_brackets: false,
+            at: 0,
+            mark: Mark::START,
+            offset: 0,
+            furthest_error: 0,
+        }
+    }
+
+    /// Starts at this place of a text, to look inside of a line or of a response.
+    pub fn inside(mark: Mark, max_bytes: usize) -> Framer {
+        Framer {
+            closed_lines: false,
+            mark,
+            ..Framer::new(max_bytes)
+        }
+    }
+
+    /// Cuts what stands in `buffer`, which begins with the bytes that were not consumed before. `end` says that nothing
+    /// follows. Returns how many bytes are consumed: frames point into them, and the next call goes on behind them.
+    pub fn advance(&mut self, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> usize {
+        while frames.len() < MAX_FRAMES && self.step(buffer, end, frames) {}
+        let consumed = std::mem::take(&mut self.at);
+        self.offset += consumed as u64;
+        consumed
+    }
+
+    /// Does one thing; false when it needs more bytes, or is at the end.
+    fn step(&mut self, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+        match std::mem::replace(&mut self.mode, Mode::End) {
+            Mode::Between(next) => self.between(next, buffer, end, frames),
+            Mode::Value(scanner) => self.value(scanner, buffer, end, frames),
+            Mode::Faulty(scanner, trouble) => self.faulty(scanner, trouble, buffer, end, frames),
+            Mode::Skip(scanner, passing) => self.skip(scanner, passing, buffer, end, frames),
+            Mode::Tail(scanner) => self.tail(scanner, buffer, end, frames),
+            Mode::Recover(passing) => self.recover(passing, buffer, end, frames),
+            Mode::End => false,
+        }
+    }
+
+    fn between(&mut self, next: Next, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+        let blanks = buffer[self.at..].iter().take_while(|byte| is_blank(**byte)).count();
+        self.pass(blanks, buffer);
+        self.mode = Mode::Between(next);
+        let rest = &buffer[self.at..];
+        let Some(&byte) = rest.first() else {
+            if end {
+                self.mode = Mode::End;
+                if !self.arrays.is_empty() {
+                    let expected = match next {
+                        Next::Separator => Expected::ArrayNext,
+                        _ => Expected::ValueOrClose,
+                    };
+                    frames.extend(self.container_error(expected, None).into_frame());
+                }
+            }
+            return false;
+        };
+        if byte == BOM[0] && rest.len() < BOM.len() && !end {
+            return false;
+        }
+        if rest.starts_with(BOM) {
+            // At the beginning, or between texts that were put together.
+            self.at += BOM.len();
+            return true;
+        }
+        match (next, byte) {
+            (Next::FirstElement | Next::Separator, b']') => {
+                self.pass(1, buffer);
+                match self.arrays.pop() {
+                    None | Some(0) => self.after_value(),
+                    Some(levels) => self.mode = Mode::Tail(Scanner::inside_objects(levels)),
+                }
+            }
+            (Next::Separator, b',') => {
+                self.pass(1, buffer);
+                self.mode = Mode::Between(Next::Element);
+            }
+            (Next::Separator, _) => self.recover_here(Expected::ArrayNext, buffer, frames),
+            (Next::Value, b'[') => {
+                self.pass(1, buffer);
+                self.arrays.push(0);
+                self.mode = Mode::Between(Next::FirstElement);
+            }
+            (Next::Value, b',' | b']' | b'}') if self.forgot_brackets => self.pass(1, buffer),
+            (Next::Value, b'{') => match self.closed_line(buffer, end) {
+                ClosedLine::Yes { end, next } => self.take_line(end, next, buffer, frames),
+                // The scanner may see the end of the value before the end of the line is there.
+                ClosedLine::No | ClosedLine::Unknown => self.mode = Mode::Value(Scanner::new()),
+            },
+            _ => self.mode = Mode::Value(Scanner::new()),
+        }
+        true
+    }
+
+    fn value(&mut self, mut scanner: Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+        let rest = &buffer[self.at + scanner.scanned()..];
+        // One byte more than a record may have is enough to know that it is too large.
+        let room = self.max_bytes + 1 - scanner.scanned();
+        let step = scanner.feed(&rest[..rest.len().min(room)]);
+        let ended = matches!(step, Step::Done(_)) || (end && step == Step::More && scanner.end().is_ok());
+        let trouble = match step {
+            _ if scanner.scanned() > self.max_bytes => Trouble::TooLarge { ended },
+            _ if ended => return self.end_value(&scanner, buffer, end, frames),
+            Step::TooDeep(_) => Trouble::TooDeep,
+            Step::Wrong(_, expected) => Trouble::Syntax(expected),
+            _ if end => Trouble::Syntax(scanner.end().err().unwrap_or(Expected::Value)),
+            _ => {
+                self.mode = Mode::Value(scanner);
+                return false;
+            }
+        };
+        self.faulty(scanner, trouble, buffer, end, frames)
+    }
+
+    /// A well-formed value is whole.
+    fn end_value(&mut self, scanner: &Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+        let value_end = self.at + scanner.scanned();
+        if self.forgot_brackets && self.arrays.is_empty() && buffer[self.at] == b'"' {
+            match buffer[value_end..].iter().find(|byte| !is_blank(**byte)) {
+                None if !end => {
+                    self.mode = Mode::Value(Scanner::new());
+                    return false;
+                }
+                Some(b':') => {
+                    // A member of an object whose bracket was forgotten.
+                    let fault = Fault::Syntax {
+                        expected: Expected::Value,
+                        found: Some(b':'),
+                    };
+                    let mut passing = self.passing(fault, self.mark);
+                    passing.quiet = true;
+                    self.mode = Mode::Recover(passing);
+                    self.pass_into_recovery(value_end - self.at, buffer);
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        frames.push(Frame {
+            mark: self.mark,
+            content: Content::Value(self.at, value_end),
+        });
+        self.pass(scanner.scanned(), buffer);
+        self.after_value();
+        true
+    }
+
+    fn faulty(
+        &mut self,
+        scanner: Scanner,
+        trouble: Trouble,
+        buffer: &[u8],
+        end: bool,
+        frames: &mut Vec<Frame>,
+    ) -> bool {
+        match self.closed_line(buffer, end) {
+            ClosedLine::Yes { end, next } => {
+                self.take_line(end, next, buffer, frames);
+                return true;
+            }
+            ClosedLine::Unknown => {
+                self.mode = Mode::Faulty(scanner, trouble);
+                return false;
+            }
+            ClosedLine::No => {}
+        }
+        if let Some(rows) = scanner.rows()
+            && self.arrays.len() < usize::from(super::scanner::MAX_LEVELS)
+        {
+            self.pass(rows.start, buffer);
+            self.arrays.push(rows.levels);
+            self.mode = Mode::Between(Next::FirstElement);
+            return true;
+        }
+
+        let scanned_to = self.at + scanner.scanned();
+        let (fault, fault_at) = match trouble {
+            Trouble::TooLarge { .. } => (Fault::TooLarge(self.max_bytes), self.mark),
+            Trouble::TooDeep => (Fault::TooDeep, self.mark),
+            Trouble::Syntax(expected) => {
+                let (found, place) = self.place_of_error(scanned_to, buffer);
+                (Fault::Syntax { expected, found }, place)
+            }
+        };
+        let passing = self.passing(fault, fault_at);
+        match trouble {
+            Trouble::Syntax(_) => {
+                let error = self.offset + scanned_to as u64;
+                let again = error <= self.furthest_error;
+                self.furthest_error = self.furthest_error.max(error);
+                self.forget_brackets(buffer[self.at] == b'{');
+                let line = self.find_line(buffer.len(), !again, scanned_to, buffer);
+                self.mode = Mode::Recover(passing);
+                self.pass_into_recovery(line.unwrap_or(scanned_to) - self.at, buffer);
+                if line.is_some() {
+                    self.resume(frames);
+                }
+            }
+            Trouble::TooLarge { .. } | Trouble::TooDeep => {
+                // A record that was cut off may have swallowed those behind it.
+                let line = self.find_line(scanned_to, true, usize::MAX, buffer);
+                self.mode = Mode::Recover(passing);
+                self.pass_into_recovery(line.unwrap_or(scanned_to) - self.at, buffer);
+                if line.is_some() {
+                    self.forget_brackets(true);
+                    self.resume(frames);
+                } else if trouble == (Trouble::TooLarge { ended: true }) {
+                    self.resume(frames);
+                    self.after_value();
+                } else if let Mode::Recover(passing) = std::mem::replace(&mut self.mode, Mode::End) {
+                    self.mode = Mode::Skip(scanner, passing);
+                }
+            }
+        }
+        true
+    }
+
+    fn skip(
+        &mut self,
+        mut scanner: Scanner,
+        mut passing: Passing,
+        buffer: &[u8],
+        end: bool,
+        frames: &mut Vec<Frame>,
+    ) -> bool {
+        loop {
+            let rest = &buffer[self.at..];
+            let Some(&first) = rest.first() else {
+                if end {
+                    frames.extend(passing.into_frame());
+                } else {
+                    self.mode = Mode::Skip(scanner, passing);
+                }
+                return false;
+            };
+            let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
+            if self.mark.first_in_line && begins_value(first) && self.mark.indent <= passing.begin.indent {
+                frames.extend(passing.into_frame());
+                self.forget_brackets(true);
+                self.mode = Mode::Between(Next::Value);
+                return true;
+            }
+            let piece = match memchr::memchr(b'\n', rest) {
+                _ if self.mark.first_in_line && blanks > 0 => blanks,
+                Some(newline) => newline + 1,
+                None => rest.len(),
+            };
+            let step = scanner.feed(&rest[..piece]);
+            let passed = match step {
+                Step::More => piece,
+                Step::Done(passed) | Step::Wrong(passed, _) | Step::TooDeep(passed) => passed,
+            };
+            passing.keep(&rest[..passed], self.max_bytes);
+            self.pass(passed, buffer);
+            match step {
+                Step::More | Step::TooDeep(_) => {}
+                Step::Done(_) => {
+                    frames.extend(passing.into_frame());
+                    self.after_value();
+                    return true;
+                }
+                Step::Wrong(..) => {
+                    self.forget_brackets(true);
+                    self.mode = Mode::Recover(passing);
+                    return true;
+                }
+            }
+        }
+    }
+
+    fn tail(&mut self, mut scanner: Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+        match scanner.feed(&buffer[self.at..]) {
+            Step::TooDeep(passed) => {
+                self.pass(passed, buffer);
+                self.mode = Mode::Tail(scanner);
+                true
+            }
+            Step::More => {
+                self.pass(buffer.len() - self.at, buffer);
+                if end {
+                    let expected = scanner.end().err().unwrap_or(Expected::ObjectNext);
+                    frames.extend(self.container_error(expected, None).into_frame());
+                } else {
+                    self.mode = Mode::Tail(scanner);
+                }
+                false
+            }
+            Step::Done(passed) => {
+                let begin = self.mark;
+                if scanner.says_failure() {
+                    frames.extend(self.passing(Fault::Failure, begin).into_frame());
+                }
+                self.pass(passed, buffer);
+                self.after_value();
+                true
+            }
+            Step::Wrong(passed, expected) => {
+                self.pass(passed, buffer);
+                self.recover_here(expected, buffer, frames);
+                true
+            }
+        }
+    }
+
+    fn recover(&mut self, mut passing: Passing, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+        loop {
+            let rest = &buffer[self.at..];
+            let blanks = match self.mark.first_in_line {
+                true => rest.iter().take_while(|byte| is_blank(**byte)).count(),
+                false => 0,
+            };
+            let passed = match (rest.get(blanks), memchr::memchr(b'\n', rest)) {
+                (Some(&byte), _) if self.mark.first_in_line && begins_value(byte) => {
+                    passing.keep(&rest[..blanks], self.max_bytes);
+                    self.pass(blanks, buffer);
+                    self.mode = Mode::Recover(passing);
+                    self.resume(frames);
+                    return true;
+                }
+                (_, Some(newline)) => blanks.max(newline + 1),
+                (_, None) => rest.len(),
+            };
+            passing.keep(&rest[..passed], self.max_bytes);
+            self.pass(passed, buffer);
+            if self.at == buffer.len() {
+                if end {
+                    frames.extend(passing.into_frame());
+                } else {
+                    self.mode = Mode::Recover(passing);
+                }
+                return false;
+            }
+        }
+    }
+
+    /// Whether the value at `at` stands on a closed line.
+    fn closed_line(&self, buffer: &[u8], end: bool) -> ClosedLine {
+        let rest = &buffer[self.at..];
+        if !self.closed_lines || !self.arrays.is_empty() || rest.first() != Some(&b'{') {
+            return ClosedLine::No;
+        }
+        let newline = memchr::memchr(b'\n', rest);
+        let line = &rest[..newline.unwrap_or(rest.len())];
+        if line.len() > self.max_bytes {
+            return ClosedLine::No;
+        }
+        if newline.is_none() && !end {
+            return ClosedLine::Unknown;
+        }
+        let line_end = line.trim_ascii_end().len();
+        if line.get(line_end.wrapping_sub(1)) != Some(&b'}') {
+            return ClosedLine::No;
+        }
+        let next = newline.map_or(rest.len(), |newline| newline + 1);
+        let behind = &rest[next..];
+        let behind = &behind[..behind.len().min(MAX_BLANKS)];
+        match behind.iter().find(|byte| !is_blank(**byte)) {
+            Some(&byte) if !begins_value(byte) => ClosedLine::No,
+            None if !end && behind.len() < MAX_BLANKS => ClosedLine::Unknown,
+            _ => ClosedLine::Yes {
+                end: self.at + line_end,
+                next: self.at + next,
+            },
+        }
+    }
+
+    fn take_line(&mut self, end: usize, next: usize, buffer: &[u8], frames: &mut Vec<Frame>) {
+        frames.push(Frame {
+            mark: self.mark,
+            content: Content::Line(self.at, end),
+        });
+        if buffer[next - 1] == b'\n' {
+            self.mark = Mark {
+                line: self.mark.line + 1,
+                ..Mark::START
+            };
+            self.at = next;
+        } else {
+            self.pass(next - self.at, buffer);
+        }
+        self.mode = Mode::Between(Next::Value);
+    }
+
+    /// The first line behind the first of the value at `at` that begins a value before `limit`: at or behind `error`, or, if
+    /// asked, indented no deeper than the value's line.
+    fn find_line(&self, limit: usize, before_error: bool, error: usize, buffer: &[u8]) -> Option<usize> {
+        let mut line = self.at;
+        while let Some(newline) = memchr::memchr(b'\n', &buffer[line..limit]) {
+            line += newline + 1;
+            let indent = buffer[line..limit]
+                .iter()
+                .take_while(|byte| is_blank(**byte) && **byte != b'\n')
+                .count();
+            let first = line + indent;
+            if first < limit
+                && begins_value(buffer[first])
+                && (first >= error || (before_error && indent <= self.mark.indent))
+            {
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    /// What was found at `error`, and its place. Where that is another line than the text before it, or the end, the place is
+    /// behind that text.
+    fn place_of_error(&self, error: usize, buffer: &[u8]) -> (Option<u8>, Mark) {
+        let before = &buffer[self.at..error];
+        let text = before.trim_ascii_end();
+        match buffer.get(error) {
+            Some(&found) if found != b'\n' && !before[text.len()..].contains(&b'\n') => {
+                (Some(found), self.mark.behind(before))
+            }
+            _ => (None, self.mark.behind(text)),
+        }
+    }
+
+    fn passing(&self, fault: Fault, fault_at: Mark) -> Passing {
+        Passing {
+            begin: self.mark,
+            fault,
+            fault_at,
+            text: Vec::new(),
+            truncated: false,
+            quiet: false,
+        }
+    }
+
+    /// An array, or the response around it, goes on in a wrong way: no value is broken by it.
+    fn container_error(&mut self, expected: Expected, found: Option<u8>) -> Passing {
+        self.forget_brackets(true);
+        self.passing(Fault::Syntax { expected, found }, self.mark)
+    }
+
+    /// Recovers from what is wrong at `at`, between values.
+    fn recover_here(&mut self, expected: Expected, buffer: &[u8], frames: &mut Vec<Frame>) {
+        let found = buffer[self.at];
+        let passing = self.container_error(expected, Some(found).filter(|byte| *byte != b'\n'));
+        self.mode = Mode::Recover(passing);
+        if self.mark.first_in_line && begins_value(found) {
+            self.resume(frames);
+        } else {
+            self.pass_into_recovery(1, buffer);
+        }
+    }
+
+    fn forget_brackets(&mut self, in_value: bool) {
+        self.forgot_brackets |= in_value || !self.arrays.is_empty();
+        self.arrays.clear();
+    }
+
+    /// Passes bytes and keeps them with what is recovered from.
+    fn pass_into_recovery(&mut self, bytes: usize, buffer: &[u8]) {
+        if let Mode::Recover(passing) = &mut self.mode {
+            passing.keep(&buffer[self.at..self.at + bytes], self.max_bytes);
+        }
+        self.pass(bytes, buffer);
+    }
+
+    /// Ends the recovery: a value begins here.
+    fn resume(&mut self, frames: &mut Vec<Frame>) {
+        if let Mode::Recover(passing) = std::mem::replace(&mut self.mode, Mode::Between(Next::Value)) {
+            frames.extend(passing.into_frame());
+        }
+    }
+
+    fn after_value(&mut self) {
+        self.mode = Mode::Between(match self.arrays.is_empty() {
+            true => Next::Value,
+            false => Next::Separator,
+        });
+    }
+
+    fn pass(&mut self, bytes: usize, buffer: &[u8]) {
+        self.mark.pass(&buffer[self.at..self.at + bytes]);
+        self.at += bytes;
+    }
+}
+
+fn begins_value(byte: u8) -> bool {
+    matches!(byte, b'{' | b'[')
+}

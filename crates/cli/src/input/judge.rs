@@ -1,0 +1,227 @@
+//! Tells what each value of the input is: a record of some kind, a response with rows, or neither.
+
+use std::fmt::Display;
+
+use logferry_kondado::page::Response;
+use logferry_kondado::{Field, Record};
+use logferry_model::json::LoneSurrogate;
+
+use super::framer::{Content, Fault, Frame, Framer};
+use super::mark::Mark;
+use super::reader::Batch;
+use super::scanner::Scanner;
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// A Kondado pipeline log.
+    Pipeline,
+    /// A Kondado model log.
+    Model,
+    /// A Fivetran event, or a row of Fivetran's LOG table.
+    Fivetran,
+}
+
+impl Kind {
+    /// The kind that a record's keys tell.
+    fn of(record: &Record<'_>) -> Option<Kind> {
+        if record.other("message_event").is_some() {
+            Some(Kind::Fivetran)
+        } else if record.raw(Field::PipelineId).is_some() {
+            Some(Kind::Pipeline)
+        } else if record.raw(Field::ModelId).is_some() {
+            Some(Kind::Model)
+        } else {
+            record.other("event").map(|_| Kind::Fivetran)
+        }
+    }
+}
+
+/// A record of the input.
+pub struct Item<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// Its members.
+    pub record: Record<'a>,
+    /// Its text, well-formed JSON.
+    pub text: &'a str,
+    /// Where it begins.
+    pub mark: Mark,
+}
+
+/// A piece of the input that is no usable record.
+pub struct Invalid<'a> {
+    /// Where it begins.
+    pub begin: Mark,
+    /// Where the fault is.
+    pub at: Mark,
+    /// What is wrong.
+    pub reason: &'a dyn Display,
+    /// Its text, or the beginning of it.
+    pub text: &'a [u8],
+    /// Whether `text` is only the beginning.
+    pub truncated: bool,
+}
+
+/// Takes what is found, in order.
+pub trait Visit {
+    /// A record.
+    fn record(&mut self, item: Item<'_>);
+    /// Something that is none.
+    fn invalid(&mut self, invalid: Invalid<'_>);
+}
+
+/// The rules.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge {
+    /// The kind that every record is said to be.
+    pub kind: Option<Kind>,
+    /// The most bytes that a record may have.
+    pub max_bytes: usize,
+}
+
+/// Why a well-formed value is no usable record.
+#[derive(Debug, thiserror::Error)]
+enum Reason {
+    #[error("not UTF-8")]
+    NotUtf8,
+    #[error("expected an object, found {0}")]
+    NoObject(&'static str),
+    #[error("expected one of the keys message_event, pipeline_id, model_id, event, which tell what a record is")]
+    NoKind,
+    #[error("an API response without rows: expected an array at `data`")]
+    NoRows,
+}
+
+impl Judge {
+    /// Visits everything in a batch.
+    pub fn batch(&self, batch: &Batch, visit: &mut impl Visit) {
+        // One check for all; only where it fails must each record be checked.
+        let text = std::str::from_utf8(&batch.buffer).ok();
+        for frame in &batch.frames {
+            self.frame(frame, &batch.buffer, text, visit);
+        }
+    }
+
+    fn frame(&self, frame: &Frame, buffer: &[u8], text: Option<&str>, visit: &mut impl Visit) {
+        let mark = frame.mark;
+        let (start, end, is_line) = match &frame.content {
+            Content::Line(start, end) => (*start, *end, true),
+            Content::Value(start, end) => (*start, *end, false),
+            Content::Bad(bad) => {
+                return visit.invalid(Invalid {
+                    begin: mark,
+                    at: bad.at,
+                    reason: &bad.fault,
+                    text: &bad.text,
+                    truncated: bad.truncated,
+                });
+            }
+        };
+        let bytes = &buffer[start..end];
+        let text = match text {
+            Some(text) => text.get(start..end),
+            None => std::str::from_utf8(bytes).ok(),
+        };
+        match text.map(|text| (text, Record::parse(text))) {
+            Some((text, Ok(record))) => self.object(record, text, mark, is_line, visit),
+            _ if is_line => self.inside(bytes, mark, visit),
+            None => {
+                let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+                visit.invalid(Invalid {
+                    begin: mark,
+                    at: mark.behind(&bytes[..valid]),
+                    reason: &Reason::NotUtf8,
+                    text: bytes,
+                    truncated: false,
+                });
+            }
+            Some((text, Err(_))) => match found(text) {
+                // The framer has found it well formed: only a key can be no text.
+                "an object" => invalid(&LoneSurrogate, text, mark, visit),
+                found => invalid(&Reason::NoObject(found), text, mark, visit),
+            },
+        }
+    }
+
+    /// Visits the values of a text one by one.
+    fn inside(&self, bytes: &[u8], mark: Mark, visit: &mut impl Visit) {
+        let mut framer = Framer::inside(mark, self.max_bytes);
+        let mut frames = Vec::new();
+        let mut rest = bytes;
+        loop {
+            let consumed = framer.advance(rest, true, &mut frames);
+            if frames.is_empty() {
+                return;
+            }
+            for frame in frames.drain(..) {
+                self.frame(&frame, rest, None, visit);
+            }
+            rest = &rest[consumed..];
+        }
+    }
+
+    fn object(&self, record: Record<'_>, text: &str, mark: Mark, is_line: bool, visit: &mut impl Visit) {
+        let kind = Kind::of(&record);
+        if kind.is_none() {
+            match Response::of(&record) {
+                Some(Response::Rows(rows)) => {
+                    let mark = mark.behind(before(rows.get(), text));
+                    return self.inside(rows.get().as_bytes(), mark, visit);
+                }
+                Some(Response::Row(row)) => {
+                    let mark = mark.behind(before(row.get(), text));
+                    return self.inside(row.get().as_bytes(), mark, visit);
+                }
+                Some(Response::Failure(error)) => return invalid(&error, text, mark, visit),
+                Some(Response::Neither) => return invalid(&Reason::NoRows, text, mark, visit),
+                None => {}
+            }
+        }
+        let nested = |text: &str| text.starts_with(['{', '[']);
+        if is_line
+            && record
+                .values()
+                .any(|raw| nested(raw.get()) && Scanner::is_too_deep(raw.get(), 1))
+        {
+            return invalid(&Fault::TooDeep, text, mark, visit);
+        }
+        match self.kind.or(kind) {
+            Some(kind) => visit.record(Item {
+                kind,
+                record,
+                text,
+                mark,
+            }),
+            None => invalid(&Reason::NoKind, text, mark, visit),
+        }
+    }
+}
+
+fn invalid(reason: &dyn Display, text: &str, mark: Mark, visit: &mut impl Visit) {
+    visit.invalid(Invalid {
+        begin: mark,
+        at: mark,
+        reason,
+        text: text.as_bytes(),
+        truncated: false,
+    });
+}
+
+/// The bytes of `whole` before `part`, which lies in it.
+pub fn before<'w>(part: &str, whole: &'w str) -> &'w [u8] {
+    let offset = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+    whole.as_bytes().get(..offset).unwrap_or_default()
+}
+
+/// What a JSON value is, in words.
+fn found(text: &str) -> &'static str {
+    match text.as_bytes().first() {
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b'"') => "a string",
+        Some(b't' | b'f') => "true or false",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
+}

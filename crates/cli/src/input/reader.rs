@@ -1,0 +1,223 @@
+//! Files and standard input as batches of frames.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::framer::{Frame, Framer};
+
+/// How much is read at once. A slow source gives less, and is not waited for.
+const BLOCK: usize = 256 * 1024;
+
+/// A buffer that a large record has grown is given back when it is this large.
+const LARGE_BUFFER: usize = 4 * BLOCK;
+
+/// Where input comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Source {
+    /// `-` is standard input.
+    pub fn from_arg(arg: PathBuf) -> Source {
+        if arg.as_os_str() == "-" {
+            Source::Stdin
+        } else {
+            Source::File(arg)
+        }
+    }
+
+    /// The name in reports.
+    pub fn name(&self) -> String {
+        match self {
+            Source::Stdin => "<stdin>".to_owned(),
+            Source::File(path) => path.display().to_string(),
+        }
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let raw: Box<dyn Read + Send> = match self {
+            Source::Stdin => {
+                crate::pipe::enlarge(&io::stdin());
+                Box::new(io::stdin())
+            }
+            Source::File(path) => {
+                let file = File::open(path)?;
+                if file.metadata()?.is_dir() {
+                    return Err(io::ErrorKind::IsADirectory.into());
+                }
+                crate::pipe::enlarge(&file);
+                Box::new(file)
+            }
+        };
+        let mut begin = [0; 2];
+        let mut raw = raw;
+        let mut len = 0;
+        while len < 2 {
+            match read(&mut raw, &mut begin[len..])? {
+                0 => break,
+                more => len += more,
+            }
+        }
+        let whole = io::Cursor::new(begin).take(len as u64).chain(raw);
+        Ok(if begin == [0x1f, 0x8b] {
+            let compressed = BufReader::with_capacity(BLOCK / 4, whole);
+            Box::new(Gunzip(MultiGzDecoder::new(compressed)))
+        } else {
+            Box::new(whole)
+        })
+    }
+}
+
+/// A gzip stream; what is wrong with it is said to be wrong with the gzip.
+struct Gunzip<R>(MultiGzDecoder<R>);
+
+impl<R: BufRead> Read for Gunzip<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.0.read(out).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => io::Error::new(io::ErrorKind::InvalidData, "the gzip stream is cut off"),
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the gzip stream is damaged: {error}"),
+            ),
+            _ => error,
+        })
+    }
+}
+
+fn read(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
+/// Some frames of one source, or an error of it.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The name of the source.
+    pub source: Arc<str>,
+    /// The text that the frames point into.
+    pub buffer: Vec<u8>,
+    /// The frames, in order.
+    pub frames: Vec<Frame>,
+    /// Why reading the source ended early. It comes behind the frames.
+    pub error: Option<io::Error>,
+}
+
+/// All sources, one after the other.
+pub struct Reader {
+    sources: VecDeque<Source>,
+    current: Option<Current>,
+    max_bytes: usize,
+}
+
+struct Current {
+    name: Arc<str>,
+    from: Box<dyn Read + Send>,
+    framer: Framer,
+    /// What the framer has not consumed.
+    left: Vec<u8>,
+    /// Whether the framer may have more to say before it gets more bytes.
+    unsaid: bool,
+    end: bool,
+    error: Option<io::Error>,
+}
+
+impl Reader {
+    /// Reads these sources, with records of at most so many bytes.
+    pub fn new(sources: impl IntoIterator<Item = Source>, max_bytes: usize) -> Reader {
+        Reader {
+            sources: sources.into_iter().collect(),
+            current: None,
+            max_bytes,
+        }
+    }
+
+    /// Fills `batch` with what comes next; false at the end of the last source.
+    pub fn next(&mut self, batch: &mut Batch) -> bool {
+        batch.frames.clear();
+        batch.error = None;
+        loop {
+            if let Some(current) = &mut self.current {
+                if current.next(batch) {
+                    return true;
+                }
+                self.current = None;
+            }
+            let Some(source) = self.sources.pop_front() else {
+                return false;
+            };
+            let name: Arc<str> = source.name().into();
+            match source.open() {
+                Ok(from) => {
+                    self.current = Some(Current {
+                        name,
+                        from,
+                        framer: Framer::new(self.max_bytes),
+                        left: Vec::new(),
+                        unsaid: false,
+                        end: false,
+                        error: None,
+                    });
+                }
+                Err(error) => {
+                    batch.source = name;
+                    batch.error = Some(error);
+                    return true;
+                }
+            }
+        }
+    }
+}
+
+impl Current {
+    fn next(&mut self, batch: &mut Batch) -> bool {
+        batch.source = self.name.clone();
+        // What is left moves into the batch; the batch's old buffer takes up what will be left.
+        std::mem::swap(&mut batch.buffer, &mut self.left);
+        let buffer = &mut batch.buffer;
+        loop {
+            if !self.unsaid && !self.end {
+                self.read_into(buffer);
+            }
+            let consumed = self.framer.advance(buffer, self.end, &mut batch.frames);
+            self.unsaid = !batch.frames.is_empty();
+            if !batch.frames.is_empty() {
+                if self.left.capacity() > LARGE_BUFFER {
+                    self.left = Vec::new();
+                }
+                self.left.clear();
+                self.left.extend_from_slice(&buffer[consumed..]);
+                buffer.truncate(consumed);
+                return true;
+            }
+            buffer.drain(..consumed);
+            if self.end {
+                batch.error = self.error.take();
+                return batch.error.is_some();
+            }
+        }
+    }
+
+    fn read_into(&mut self, buffer: &mut Vec<u8>) {
+        let len = buffer.len();
+        buffer.resize(len + BLOCK, 0);
+        let read = read(&mut self.from, &mut buffer[len..]).unwrap_or_else(|error| {
+            self.error = Some(error);
+            0
+        });
+        buffer.truncate(len + read);
+        self.end = read == 0;
+    }
+}

@@ -1,0 +1,35 @@
+//! "Did you mean …": the nearest of the names that a message offers.
+
+/// Adds the nearest name to a message of the form: unknown … `name`, expected one of `a`, `b`, `c`.
+pub fn with_suggestion(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let nearest = names
+        .next()
+        .filter(|_| message.starts_with("unknown "))
+        .and_then(|given| {
+            names
+                .map(|name| (strsim::damerau_levenshtein(given, name), name))
+                .min()
+                .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
+        });
+    match nearest {
+        Some((_, name)) => format!("{message} (did you mean `{name}`?)"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_near() {
+        let message = "unknown event `sync_ends`, expected one of `sync_start`, `sync_end`";
+        assert_eq!(
+            with_suggestion(message),
+            format!("{message} (did you mean `sync_end`?)")
+        );
+        let message = "unknown event `x`, expected one of `sync_start`, `sync_end`";
+        assert_eq!(with_suggestion(message), message);
+    }
+}
