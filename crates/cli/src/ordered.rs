@@ -8,7 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 /// Where all threads write, in turn.
 pub struct Turns<W> {
     state: Mutex<State<W>>,
-    changed: Condvar,
+    /// Tells the threads that another number is due.
+    due: Condvar,
+    /// Tells who waits for the threads that they are done, or stopped.
+    done: Condvar,
 }
 
 struct State<W> {
@@ -33,7 +36,8 @@ impl<W: Send + 'static> Turns<W> {
                 running: threads,
                 stopped: false,
             }),
-            changed: Condvar::new(),
+            due: Condvar::new(),
+            done: Condvar::new(),
         })
     }
 
@@ -45,14 +49,15 @@ impl<W: Send + 'static> Turns<W> {
     pub fn write(&self, number: u64, write: impl FnOnce(&mut W) -> bool) -> Result<(), Stopped> {
         let mut state = self.lock();
         while state.due != number && !state.stopped {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.due.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.stopped {
             return Err(Stopped);
         }
         if !write(&mut state.writer) {
             state.stopped = true;
-            self.changed.notify_all();
+            self.due.notify_all();
+            self.done.notify_all();
             return Err(Stopped);
         }
         Ok(())
@@ -61,7 +66,7 @@ impl<W: Send + 'static> Turns<W> {
     /// Passes the turn on, after the last [`Turns::write`] of a number.
     pub fn pass(&self) {
         self.lock().due += 1;
-        self.changed.notify_all();
+        self.due.notify_all();
     }
 
     /// Says that a thread is done when dropped: also when it panics, and then stops the others.
@@ -74,7 +79,7 @@ impl<W: Send + 'static> Turns<W> {
     pub fn wait<T>(&self, finish: impl FnOnce(&mut W) -> T) -> T {
         let mut state = self.lock();
         while state.running > 0 && !state.stopped {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         finish(&mut state.writer)
     }
@@ -92,6 +97,7 @@ impl<W: Send + 'static> Drop for Thread<W> {
         let mut state = self.0.lock();
         state.running -= 1;
         state.stopped |= std::thread::panicking();
-        self.0.changed.notify_all();
+        self.0.due.notify_all();
+        self.0.done.notify_all();
     }
 }

@@ -50,11 +50,14 @@ impl<'a> Decimal<'a> {
 
     /// Whether the number is below zero.
     pub fn is_negative(&self) -> bool {
-        self.negative && self.significant().next().is_some()
+        self.negative && self.digits().any(|digit| digit != b'0')
     }
 
     /// The number, if it is whole (`256`, `256.0`, `2.56e2`) and within 63 bits and a sign.
     pub fn to_i64(&self) -> Option<i64> {
+        if let Ok(plain) = self.text.parse() {
+            return Some(plain);
+        }
         let (magnitude, exact) = self.magnitude(0)?;
         let magnitude = i128::try_from(magnitude).ok()?;
         let value = if self.negative { -magnitude } else { magnitude };
@@ -62,33 +65,34 @@ impl<'a> Decimal<'a> {
     }
 
     /// The number without its sign, times ten to the power `places`, cut to an integer, and whether nothing was cut.
-    /// `None` when that has more than 38 digits.
+    /// `None` when that is beyond 128 bits.
     pub fn magnitude(&self, places: u32) -> Option<(u128, bool)> {
-        let count = self.integer.len() + self.fraction.len();
-        let zeros = count - self.significant().count();
-        if zeros == count {
-            return Some((0, true));
-        }
-        // How many digits, from the first that is not zero, stand before the point once it has moved.
-        let wanted = (self.integer.len() as i64 - zeros as i64)
+        let wanted = (self.integer.len() as i64)
             .saturating_add(self.exponent)
             .saturating_add(i64::from(places));
         let wanted = usize::try_from(wanted).unwrap_or(0);
-        if wanted > 38 {
-            return None;
+        let mut digits = self.digits();
+
+        let mut small = 0_u64;
+        for digit in digits.by_ref().take(wanted.min(19)) {
+            small = small * 10 + u64::from(digit - b'0');
         }
-        let mut digits = self.significant();
-        let mut value = 0_u128;
-        for _ in 0..wanted {
-            value = value * 10 + u128::from(digits.next().unwrap_or(b'0') - b'0');
+        let mut value = u128::from(small);
+        for digit in digits.by_ref().take(wanted.saturating_sub(19)) {
+            value = value.checked_mul(10)?.checked_add(u128::from(digit - b'0'))?;
+        }
+        if value > 0 {
+            // This ends soon, however many: a value above zero overflows.
+            for _ in self.integer.len() + self.fraction.len()..wanted {
+                value = value.checked_mul(10)?;
+            }
         }
         Some((value, digits.all(|digit| digit == b'0')))
     }
 
-    /// The digits from the first that is not zero.
-    fn significant(&self) -> impl Iterator<Item = u8> {
-        let digits = self.integer.iter().chain(self.fraction).copied();
-        digits.skip_while(|&digit| digit == b'0')
+    /// All digits, without the point.
+    fn digits(&self) -> impl Iterator<Item = u8> {
+        self.integer.iter().chain(self.fraction).copied()
     }
 }
 
@@ -126,6 +130,7 @@ mod tests {
             ("0e99999999999999999999", Some(0)),
             ("256", Some(256)),
             ("256.000", Some(256)),
+            ("256e0", Some(256)),
             ("2.56e2", Some(256)),
             ("25600E-2", Some(256)),
             ("-7.0", Some(-7)),

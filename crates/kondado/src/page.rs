@@ -38,7 +38,12 @@ impl<'a> Response<'a> {
         let mut wrapper = object.clone();
         loop {
             if wrapper.other("success").is_some_and(|success| success.get() == "false") {
-                let words = |key| wrapper.other(key).and_then(record::text).unwrap_or_default();
+                let words = |key| {
+                    wrapper
+                        .other(key)
+                        .and_then(|raw| record::text(raw, false))
+                        .unwrap_or_default()
+                };
                 return Some(Response::Failure(ApiError {
                     error: words("error"),
                     message: words("message"),

@@ -135,6 +135,9 @@ fields! {
 pub struct Record<'a> {
     fields: [Option<&'a RawValue>; FIELDS],
     others: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// Whether there are neither escapes nor values in values, as in most records: then strings need not be searched for the
+    /// one, nor values for the other.
+    plain: bool,
 }
 
 /// A field without which a record cannot be used.
@@ -174,7 +177,10 @@ impl<'a> Record<'a> {
     ///
     /// What `serde_json` says when the text is no JSON object.
     pub fn parse(text: &'a str) -> Result<Record<'a>, serde_json::Error> {
-        serde_json::from_str(text)
+        let mut record: Record<'a> = serde_json::from_str(text)?;
+        let members = text.trim_ascii_start().as_bytes().get(1..).unwrap_or_default();
+        record.plain = memchr::memchr3(b'\\', b'{', b'[', members).is_none();
+        Ok(record)
     }
 
     /// The value of a documented field, as it came.
@@ -216,20 +222,39 @@ impl<'a> Record<'a> {
         fields.chain(self.others.iter().map(|(_, raw)| *raw))
     }
 
+    /// Whether the record is known to have neither escapes nor objects or arrays as values.
+    pub fn is_plain(&self) -> bool {
+        self.plain
+    }
+
     /// The field as a whole number within 63 bits and a sign.
     pub fn integer(&self, field: Field) -> Option<i64> {
-        number(self.raw(field)?, |number| number.to_i64()).flatten()
+        let raw = self.raw(field)?;
+        let digits = match raw.get().as_bytes() {
+            [b'"', quoted @ .., b'"'] => quoted,
+            bare => bare,
+        };
+        match digits {
+            // Nearly every integer is a few plain digits.
+            [b'1'..=b'9', rest @ ..] if rest.len() < 18 && rest.iter().all(u8::is_ascii_digit) => Some(
+                digits
+                    .iter()
+                    .fold(0, |value, digit| value * 10 + i64::from(digit - b'0')),
+            ),
+            _ => self.decimal(field, |number| number.to_i64()).flatten(),
+        }
     }
 
     /// What `read` makes of the field as a number. A number is a JSON number, or a string that is one by JSON's grammar
     /// once blanks are trimmed.
     pub fn decimal<T>(&self, field: Field, read: impl FnOnce(Decimal<'_>) -> T) -> Option<T> {
-        number(self.raw(field)?, read)
+        number(self.raw(field)?, self.plain, read)
     }
 
     /// The field as a text; empty when it is absent or no string.
     pub fn text(&self, field: Field) -> Cow<'a, str> {
-        self.raw(field).and_then(text).unwrap_or_default()
+        let raw = self.raw(field);
+        raw.and_then(|raw| text(raw, self.plain)).unwrap_or_default()
     }
 
     /// Rows loaded: `raw_row_count`, else `row_count`; whole and not negative.
@@ -265,10 +290,10 @@ impl<'a> Record<'a> {
     }
 }
 
-/// What `read` makes of a value that is a number, bare or quoted.
-pub fn number<T>(raw: &RawValue, read: impl FnOnce(Decimal<'_>) -> T) -> Option<T> {
+/// What `read` makes of a value that is a number, bare or quoted. `plain` says that it is known to have no escapes.
+pub fn number<T>(raw: &RawValue, plain: bool, read: impl FnOnce(Decimal<'_>) -> T) -> Option<T> {
     if raw.get().starts_with('"') {
-        let text = text(raw)?;
+        let text = text(raw, plain)?;
         let trimmed = text.trim_matches([' ', '\t', '\n', '\r']);
         Decimal::parse(trimmed).map(read)
     } else {
@@ -276,13 +301,15 @@ pub fn number<T>(raw: &RawValue, read: impl FnOnce(Decimal<'_>) -> T) -> Option<
     }
 }
 
-/// What a JSON string says; `None` for any other value, and for a string that holds a lone surrogate.
-pub fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    let Text(text) = serde_json::from_str(raw.get()).ok()?;
-    Some(text)
+/// What a JSON string says; `None` for any other value, and for a string that holds a lone surrogate. `plain` says that it is
+/// known to have no escapes.
+pub fn text(raw: &RawValue, plain: bool) -> Option<Cow<'_, str>> {
+    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !plain && inner.contains('\\') {
+        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
+    }
 }
 
 enum Key<'a> {
@@ -329,6 +356,7 @@ impl<'de> Deserialize<'de> for Record<'de> {
                 let mut record = Record {
                     fields: [None; FIELDS],
                     others: Vec::new(),
+                    plain: false,
                 };
                 while let Some(key) = map.next_key()? {
                     let value = map.next_value()?;

@@ -6,30 +6,91 @@
 
 use logferry_kondado::record::{Numeric, number};
 use logferry_kondado::{Record, Stream};
-use logferry_model::Value;
-use logferry_model::json::{self, LoneSurrogate, Strings, compact};
+use logferry_model::ToJson;
+use logferry_model::json::{LoneSurrogate, Strings, compact, write_str};
 
-/// Appends the canonical record.
+/// Where the canonical record will stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// By itself.
+    Alone,
+    /// Between the quotes of a JSON string, and escaped for it. To escape it token by token, as it is written, costs a
+    /// fraction of escaping its text.
+    InString,
+}
+
+impl Form {
+    fn quote(self) -> &'static [u8] {
+        match self {
+            Form::Alone => b"\"",
+            Form::InString => b"\\\"",
+        }
+    }
+
+    /// Appends compact JSON, in which only quotes and backslashes are left to escape.
+    fn push(self, json: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Form::Alone => out.extend_from_slice(json),
+            Form::InString => {
+                for &byte in json {
+                    if matches!(byte, b'"' | b'\\') {
+                        out.push(b'\\');
+                    }
+                    out.push(byte);
+                }
+            }
+        }
+    }
+
+    /// Appends a string that has nothing to escape within its quotes.
+    fn push_plain(self, text: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(self.quote());
+        out.extend_from_slice(text);
+        out.extend_from_slice(self.quote());
+    }
+}
+
+/// Appends the canonical record. `spare` is overwritten.
 ///
 /// # Errors
 ///
 /// [`LoneSurrogate`] when a string of the record holds one. `out` then holds a part of the record.
-pub fn write(stream: Stream, record: &Record<'_>, out: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
+pub fn write(
+    stream: Stream,
+    record: &Record<'_>,
+    form: Form,
+    spare: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> Result<(), LoneSurrogate> {
     let mut before = b'{';
     for (key, raw, numeric) in record.members(stream) {
         out.push(before);
         before = b',';
-        json::write_str(key, out);
+        if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            form.push_plain(key.as_bytes(), out);
+        } else {
+            spare.clear();
+            write_str(key, spare);
+            form.push(spare, out);
+        }
         out.push(b':');
+
         let as_number = match numeric {
             Numeric::No => None,
-            _ => number(raw, |decimal| match decimal.to_i64() {
+            _ => number(raw, record.is_plain(), |decimal| match decimal.to_i64() {
                 Some(whole) if numeric == Numeric::Integer => whole.write(out),
                 _ => out.extend_from_slice(decimal.as_str().as_bytes()),
             }),
         };
-        if as_number.is_none() {
-            compact(raw.get(), Strings::Escaped, out)?;
+        match raw.get().as_bytes() {
+            _ if as_number.is_some() => {}
+            [b'"', plain @ .., b'"'] if record.is_plain() => form.push_plain(plain, out),
+            [b'"' | b'{' | b'[', ..] => {
+                spare.clear();
+                compact(raw.get(), Strings::Escaped, spare)?;
+                form.push(spare, out);
+            }
+            token => out.extend_from_slice(token),
         }
     }
     if before == b'{' {
@@ -39,15 +100,17 @@ pub fn write(stream: Stream, record: &Record<'_>, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-/// Finds out whether [`write`] would fail. `scratch` is overwritten.
+/// Finds out whether [`write`] would fail. `spare` is overwritten.
 ///
 /// # Errors
 ///
 /// [`LoneSurrogate`], as [`write`].
-pub fn check(record: &Record<'_>, scratch: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
-    for raw in record.values().filter(|raw| raw.get().contains('\\')) {
-        scratch.clear();
-        compact(raw.get(), Strings::Escaped, scratch)?;
+pub fn check(record: &Record<'_>, spare: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
+    if !record.is_plain() {
+        for raw in record.values() {
+            spare.clear();
+            compact(raw.get(), Strings::Escaped, spare)?;
+        }
     }
     Ok(())
 }

@@ -29,8 +29,9 @@ use std::borrow::Cow;
 
 use logferry_kondado::{Decimal, Field, FieldError, Record, Stream};
 use logferry_model::json::{LoneSurrogate, Strings, compact};
-use logferry_model::{Kind, TailText, Timestamp, Value};
+use logferry_model::{Kind, TailText, Timestamp, ToJson};
 
+use crate::canonical::Form;
 pub use settings::{PipelineSettings, Selection, Settings, UnknownEvent};
 
 /// Why a record cannot be mapped.
@@ -53,7 +54,9 @@ pub struct Mapper {
 /// Buffers that one thread uses again for every record.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    /// The canonical record, as it stands within a string.
     canonical: Vec<u8>,
+    spare: Vec<u8>,
     state: Vec<u8>,
     name: naming::Names,
     tail: TailText,
@@ -82,10 +85,16 @@ impl Mapper {
         let run = Run::of(stream, record)?;
         scratch.canonical.clear();
         if self.settings.events.contains(Kind::Info) {
-            canonical::write(stream, record, &mut scratch.canonical)?;
+            canonical::write(
+                stream,
+                record,
+                Form::InString,
+                &mut scratch.spare,
+                &mut scratch.canonical,
+            )?;
         } else {
             // Whether a record is valid must not depend on which events are selected.
-            canonical::check(record, &mut scratch.canonical)?;
+            canonical::check(record, &mut scratch.spare)?;
         }
         let lines = Lines {
             selection: self.settings.events,
@@ -156,12 +165,29 @@ struct Lines<'o, F> {
 }
 
 impl<F: FnMut(&mut Vec<u8>, Kind)> Lines<'_, F> {
-    fn write<'a>(&mut self, tail: &TailText, kind: Kind, created: Timestamp, data: Option<&impl Value<'a>>) {
+    fn write(&mut self, tail: &mut TailText, kind: Kind, created: Timestamp, data: Option<&impl ToJson>) {
         if self.selection.contains(kind) {
             tail.write_event(kind, data, created, self.out);
             self.out.push(b'\n');
             (self.written)(self.out, kind);
         }
+    }
+}
+
+/// The data of the `info` event that carries a record: a [`logferry_model::event::sync::Info`] whose message is escaped
+/// already.
+struct RecordInfo<'r> {
+    stream: Stream,
+    canonical: &'r [u8],
+}
+
+impl ToJson for RecordInfo<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"type":""#);
+        out.extend_from_slice(inverse::info_type(self.stream).as_bytes());
+        out.extend_from_slice(br#"","message":""#);
+        out.extend_from_slice(self.canonical);
+        out.extend_from_slice(br#""}"#);
     }
 }
 

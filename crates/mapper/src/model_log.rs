@@ -6,11 +6,11 @@ use std::borrow::Cow;
 
 use logferry_kondado::{Field, Record, Stream};
 use logferry_model::event::open_set::TransformationType;
-use logferry_model::event::{sync, transformation};
+use logferry_model::event::transformation;
 use logferry_model::{EnvelopeTail, Kind};
 
 use crate::naming::without_nul;
-use crate::{Lines, Run, Scratch, inverse, some, text};
+use crate::{Lines, RecordInfo, Run, Scratch, some};
 
 /// Room for three events that rise strictly.
 const SHORTEST_RUN_MILLIS: i64 = 2;
@@ -32,7 +32,7 @@ pub(crate) fn write(
 
     // As in Fivetran's own events of transformations, no connector, connection or sync is named.
     scratch.tail.prepare(&EnvelopeTail::default());
-    let tail = &scratch.tail;
+    let tail = &mut scratch.tail;
 
     let data = transformation::TransformationStart {
         id: some(&id),
@@ -43,10 +43,9 @@ pub(crate) fn write(
     };
     lines.write(tail, Kind::TransformationStart, start, Some(&data));
 
-    let data = sync::Info {
-        kind: some(inverse::info_type(Stream::ModelLogs)),
-        message: some(text(&scratch.canonical)),
-        ..Default::default()
+    let data = RecordInfo {
+        stream: Stream::ModelLogs,
+        canonical: &scratch.canonical,
     };
     lines.write(tail, Kind::Info, run.end.plus_millis(-1), Some(&data));
 

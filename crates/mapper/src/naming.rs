@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The schema of a pipeline whose name tells none.
 const NO_SCHEMA: &str = "kondado";
@@ -38,7 +37,7 @@ impl Names {
         self.connection_id.push_str(digits);
 
         let name = without_nul(pipeline_name);
-        if let Some((before, after)) = name.rsplit_once(" - ") {
+        if let Some((before, after)) = cut(&name) {
             slug(before, &mut self.schema);
             slug(after, &mut self.table);
         }
@@ -68,28 +67,49 @@ pub fn slug(text: &str, out: &mut String) {
     let start = out.len();
     let mut gap = false;
     let mut push = |c: char| {
-        let c = c.to_ascii_lowercase();
-        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+        if c.is_ascii_alphanumeric() {
             if gap && out.len() > start {
                 out.push('_');
             }
             gap = false;
-            out.push(c);
+            out.push(c.to_ascii_lowercase());
         } else {
             gap = true;
         }
     };
-    if text.is_ascii() {
-        text.chars().for_each(&mut push);
-    } else {
-        // After NFKD no character beyond ASCII has a lower case within it.
-        text.nfkd().filter(|c| !is_combining_mark(*c)).for_each(&mut push);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let (before, from) = rest.split_at(ascii);
+        before.bytes().for_each(|byte| push(char::from(byte)));
+        let mut chars = from.chars();
+        if let Some(c) = chars.next() {
+            // Character by character is enough: what depends on the neighbours is only the order of marks. And beyond
+            // ASCII nothing that NFKD leaves has a lower case within ASCII.
+            decompose_compatible(c, |part| {
+                if !is_combining_mark(part) {
+                    push(part);
+                }
+            });
+        }
+        rest = chars.as_str();
     }
+}
+
+/// A pipeline's name before and after its last ` - `.
+fn cut(name: &str) -> Option<(&str, &str)> {
+    let hyphens = memchr::memrchr_iter(b'-', name.as_bytes());
+    let mut cuts = hyphens.filter_map(|hyphen| {
+        let before = name.get(..hyphen)?.strip_suffix(' ')?;
+        let after = name.get(hyphen + 1..)?.strip_prefix(' ')?;
+        Some((before, after))
+    });
+    cuts.next()
 }
 
 /// The text without U+0000, which databases refuse.
 pub fn without_nul(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
         Cow::Owned(text.replace('\0', ""))
     } else {
         Cow::Borrowed(text)

@@ -7,7 +7,7 @@ use logferry_model::json::Json;
 use logferry_model::{EnvelopeTail, Kind};
 use uuid::fmt::Hyphenated;
 
-use crate::{Lines, Run, Scratch, Settings, identity, inverse, some, text, write_for_event};
+use crate::{Lines, RecordInfo, Run, Scratch, Settings, identity, some, text, write_for_event};
 
 /// The events lie this many milliseconds before the end, but `sync_start` and `write_to_table_start`, which lie at the start
 /// and one millisecond after it. Readers need them to rise strictly, and `records_modified` before `sync_end`.
@@ -41,7 +41,7 @@ pub(crate) fn write(
         sync_id: some(sync_id),
         ..EnvelopeTail::default()
     });
-    let tail = &scratch.tail;
+    let tail = &mut scratch.tail;
 
     let start = run.start(SHORTEST_RUN_MILLIS);
     let before_end = |millis: i64| run.end.plus_millis(-millis);
@@ -86,10 +86,9 @@ pub(crate) fn write(
         };
         lines.write(tail, Kind::UpdateState, before_end(2), Some(&data));
     }
-    let data = sync::Info {
-        kind: some(inverse::info_type(Stream::PipelineLogs)),
-        message: some(text(&scratch.canonical)),
-        ..Default::default()
+    let data = RecordInfo {
+        stream: Stream::PipelineLogs,
+        canonical: &scratch.canonical,
     };
     lines.write(tail, Kind::Info, before_end(1), Some(&data));
     let data = sync::SyncEnd {

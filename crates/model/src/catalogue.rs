@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::event::{sync, table, transformation};
 use crate::json::Json;
-use crate::payload::{DATA_KEY, Data, ObjectWriter, Value};
+use crate::payload::{DATA_KEY, Data, ObjectWriter, ToJson};
 use crate::severity::Severity;
 
 /// The part of Fivetran's documentation that an event belongs to.
@@ -38,6 +38,11 @@ macro_rules! events {
             /// The name in the envelope's `event`.
             pub fn name(self) -> &'static str {
                 match self { $( Kind::$Kind => $name, )* }
+            }
+
+            /// How the text of such an event begins.
+            pub(crate) fn head(self) -> &'static str {
+                match self { $( Kind::$Kind => concat!("{\"event\":\"", $name, "\""), )* }
             }
 
             /// The documented event of this name.

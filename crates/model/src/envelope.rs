@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::catalogue::{Kind, Payload};
 use crate::json;
-use crate::payload::{ObjectReader, ObjectWriter, Value};
-use crate::timestamp::{Timestamp, TimestampError};
+use crate::payload::{ObjectReader, ObjectWriter, ToJson};
+use crate::timestamp::{DayText, Timestamp, TimestampError};
 
 /// One Fivetran log event.
 ///
@@ -103,47 +103,45 @@ impl<'a> Event<'a> {
         let mut object = ObjectWriter::open(out);
         json::write_str(self.payload.name(), object.literal_key(r#""event":"#));
         self.payload.write_data(&mut object);
-        write_created(self.created, object.literal_key(r#""created":"#));
+        let out = object.literal_key(r#""created":"#);
+        out.push(b'"');
+        self.created.write(out);
+        out.push(b'"');
         self.tail.write_members(&mut object);
         object.close();
     }
 }
 
-/// The text of an [`EnvelopeTail`], made once for all the events of a sync.
+/// The text that the events of a sync share: the [`EnvelopeTail`], and the day of `created`.
 ///
 /// Writing an event with it gives the same bytes as [`Event::write`], without building the event.
 #[derive(Debug, Default)]
-pub struct TailText(Vec<u8>);
+pub struct TailText {
+    tail: Vec<u8>,
+    day: DayText,
+}
 
 impl TailText {
     /// Replaces the text with that of `tail`.
     pub fn prepare(&mut self, tail: &EnvelopeTail<'_>) {
-        self.0.clear();
-        let mut object = ObjectWriter::resume(&mut self.0);
+        self.tail.clear();
+        let mut object = ObjectWriter::resume(&mut self.tail);
         tail.write_members(&mut object);
         object.close();
     }
 
     /// Appends an event as one line of canonical JSON, without a line end.
-    pub fn write_event<'a>(&self, kind: Kind, data: Option<&impl Value<'a>>, created: Timestamp, out: &mut Vec<u8>) {
-        out.extend_from_slice(br#"{"event":""#);
-        out.extend_from_slice(kind.name().as_bytes());
+    pub fn write_event(&mut self, kind: Kind, data: Option<&impl ToJson>, created: Timestamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(kind.head().as_bytes());
         if let Some(data) = data {
-            out.extend_from_slice(br#"","data":"#);
+            out.extend_from_slice(br#","data":"#);
             data.write(out);
-            out.extend_from_slice(br#","created":"#);
-        } else {
-            out.extend_from_slice(br#"","created":"#);
         }
-        write_created(created, out);
-        out.extend_from_slice(&self.0);
+        out.extend_from_slice(br#","created":""#);
+        created.write_with(&mut self.day, out);
+        out.push(b'"');
+        out.extend_from_slice(&self.tail);
     }
-}
-
-fn write_created(created: Timestamp, out: &mut Vec<u8>) {
-    out.push(b'"');
-    created.write(out);
-    out.push(b'"');
 }
 
 /// The beginning of a value, for a message.

@@ -34,6 +34,6 @@ pub mod timestamp;
 
 pub use catalogue::{Group, Kind, Payload};
 pub use envelope::{EnvelopeTail, Event, ParseError, TailText};
-pub use payload::{Data, Rest, Value};
+pub use payload::{Data, Rest, ToJson, Value};
 pub use severity::Severity;
 pub use timestamp::{Timestamp, TimestampError};

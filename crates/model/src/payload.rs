@@ -7,13 +7,16 @@ use serde_json::value::RawValue;
 
 use crate::json::{self, Json, Members};
 
-/// A JSON value of a known type.
-pub trait Value<'a>: Sized {
-    /// Reads the value; `None` when it is of another type, which then keeps it as it came.
-    fn read(raw: &'a RawValue) -> Option<Self>;
-
+/// Something that can be written as JSON.
+pub trait ToJson {
     /// Appends the value as compact JSON.
     fn write(&self, out: &mut Vec<u8>);
+}
+
+/// A JSON value of a known type.
+pub trait Value<'a>: ToJson + Sized {
+    /// Reads the value; `None` when it is of another type, which then keeps it as it came.
+    fn read(raw: &'a RawValue) -> Option<Self>;
 }
 
 pub(crate) const DATA_KEY: &str = "\"data\":";
@@ -185,7 +188,9 @@ impl<'a> Value<'a> for Cow<'a, str> {
     fn read(raw: &'a RawValue) -> Option<Self> {
         json::read_str(raw)
     }
+}
 
+impl ToJson for Cow<'_, str> {
     fn write(&self, out: &mut Vec<u8>) {
         json::write_str(self, out);
     }
@@ -195,7 +200,9 @@ impl<'a> Value<'a> for bool {
     fn read(raw: &'a RawValue) -> Option<Self> {
         raw.get().parse().ok()
     }
+}
 
+impl ToJson for bool {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(if *self { b"true" } else { b"false" });
     }
@@ -208,7 +215,9 @@ impl<'a> Value<'a> for i64 {
         let value: i64 = raw.get().parse().ok()?;
         (raw.get() != "-0").then_some(value)
     }
+}
 
+impl ToJson for i64 {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(itoa::Buffer::new().format(*self).as_bytes());
     }
@@ -219,7 +228,9 @@ impl<'a> Value<'a> for Json<'a> {
     fn read(raw: &'a RawValue) -> Option<Self> {
         Some(raw.into())
     }
+}
 
+impl ToJson for Json<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.as_str().as_bytes());
     }
@@ -233,7 +244,9 @@ impl<'a, T: Value<'a>> Value<'a> for Option<T> {
             _ => T::read(raw).map(Some),
         }
     }
+}
 
+impl<T: ToJson> ToJson for Option<T> {
     fn write(&self, out: &mut Vec<u8>) {
         match self {
             None => out.extend_from_slice(b"null"),
@@ -247,7 +260,9 @@ impl<'a, T: Value<'a>> Value<'a> for Vec<T> {
         let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
         items.into_iter().map(T::read).collect()
     }
+}
 
+impl<T: ToJson> ToJson for Vec<T> {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'[');
         for (index, item) in self.iter().enumerate() {
@@ -290,7 +305,7 @@ macro_rules! object {
             pub(crate) fn write_members(&self, object: &mut $crate::payload::ObjectWriter<'_>) {
                 $(
                     if let Some(value) = &self.$member {
-                        $crate::payload::Value::write(value, object.literal_key(concat!("\"", $key, "\":")));
+                        $crate::payload::ToJson::write(value, object.literal_key(concat!("\"", $key, "\":")));
                     }
                 )*
                 self.rest.write_members(object);
@@ -301,7 +316,9 @@ macro_rules! object {
             fn read(raw: &$a serde_json::value::RawValue) -> Option<Self> {
                 $crate::payload::ObjectReader::new(raw).map(Self::from_members)
             }
+        }
 
+        impl $crate::payload::ToJson for $Name<'_> {
             fn write(&self, out: &mut Vec<u8>) {
                 let mut object = $crate::payload::ObjectWriter::open(out);
                 self.write_members(&mut object);
@@ -331,7 +348,7 @@ macro_rules! open_set {
             /// The documented values.
             pub const KNOWN: &'static [&'static str] = &[$( $text ),*];
 
-            /// The value as it is written.
+            /// The value's text.
             pub fn as_str(&self) -> &str {
                 match self {
                     $( $Name::$Variant => $text, )*
@@ -353,9 +370,14 @@ macro_rules! open_set {
             fn read(raw: &'a serde_json::value::RawValue) -> Option<Self> {
                 $crate::json::read_str(raw).map(Self::from)
             }
+        }
 
+        impl $crate::payload::ToJson for $Name<'_> {
             fn write(&self, out: &mut Vec<u8>) {
-                $crate::json::write_str(self.as_str(), out);
+                match self {
+                    $( $Name::$Variant => out.extend_from_slice(concat!("\"", $text, "\"").as_bytes()), )*
+                    $Name::Other(value) => $crate::json::write_str(value, out),
+                }
             }
         }
     };

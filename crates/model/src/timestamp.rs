@@ -101,38 +101,69 @@ impl Timestamp {
 
     /// Appends the text, `2020-09-17T00:03:48.108Z`.
     pub fn write(self, out: &mut Vec<u8>) {
-        let (date, millis) = self.date_and_millis();
-        let two = |out: &mut [u8], value: i64| {
-            out[0] = b'0' + (value / 10) as u8;
-            out[1] = b'0' + (value % 10) as u8;
-        };
+        self.write_with(&mut DayText::default(), out);
+    }
+
+    /// Appends the text. The text of its day is taken from `day`, or kept there for the next.
+    pub(crate) fn write_with(self, day: &mut DayText, out: &mut Vec<u8>) {
+        let millis = self.millis.rem_euclid(MILLIS_A_DAY);
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        let year = i64::from(date.year()).clamp(0, 9999);
-        two(&mut text[0..2], year / 100);
-        two(&mut text[2..4], year % 100);
-        two(&mut text[5..7], i64::from(date.month()));
-        two(&mut text[8..10], i64::from(date.day()));
-        two(&mut text[11..13], millis / 3_600_000);
-        two(&mut text[14..16], millis / 60_000 % 60);
-        two(&mut text[17..19], millis / 1000 % 60);
-        let mut nanos = millis % 1000 * 1_000_000 + i64::from(self.nanos);
-        for digit in text[20..29].iter_mut().rev() {
-            *digit = b'0' + (nanos % 10) as u8;
-            nanos /= 10;
+        text[..10].copy_from_slice(day.of(self.millis.div_euclid(MILLIS_A_DAY)));
+        two_digits(&mut text[11..13], millis / 3_600_000);
+        two_digits(&mut text[14..16], millis / 60_000 % 60);
+        two_digits(&mut text[17..19], millis / 1000 % 60);
+        two_digits(&mut text[20..22], millis % 1000 / 10);
+        text[22] = b'0' + (millis % 10) as u8;
+        if self.digits > 3 {
+            let mut nanos = self.nanos;
+            for digit in text[23..29].iter_mut().rev() {
+                *digit = b'0' + (nanos % 10) as u8;
+                nanos /= 10;
+            }
         }
         let end = 20 + usize::from(self.digits);
         text[end] = b'Z';
         out.extend_from_slice(&text[..=end]);
     }
+}
 
-    /// The day, and the milliseconds since it began.
-    fn date_and_millis(self) -> (Date, i64) {
-        let days = self.millis.div_euclid(MILLIS_A_DAY);
-        let beyond = if days < 0 { Date::MIN } else { Date::MAX };
-        let date = EPOCH
-            .checked_add(SignedDuration::from_secs(days.saturating_mul(86_400)))
-            .unwrap_or(beyond);
-        (date, self.millis.rem_euclid(MILLIS_A_DAY))
+fn two_digits(out: &mut [u8], value: i64) {
+    out[0] = b'0' + (value / 10) as u8;
+    out[1] = b'0' + (value % 10) as u8;
+}
+
+/// The text of the last day that was written: most events of a record share it.
+#[derive(Debug)]
+pub(crate) struct DayText {
+    day: i64,
+    text: [u8; 10],
+}
+
+impl Default for DayText {
+    fn default() -> Self {
+        DayText {
+            day: 0,
+            text: *b"1970-01-01",
+        }
+    }
+}
+
+impl DayText {
+    /// The text of the day so many days after 1970-01-01.
+    fn of(&mut self, day: i64) -> &[u8; 10] {
+        if self.day != day {
+            let beyond = if day < 0 { Date::MIN } else { Date::MAX };
+            let date = SignedDuration::try_from_hours(day.saturating_mul(24))
+                .and_then(|days| EPOCH.checked_add(days).ok())
+                .unwrap_or(beyond);
+            let year = i64::from(date.year()).clamp(0, 9999);
+            two_digits(&mut self.text[0..2], year / 100);
+            two_digits(&mut self.text[2..4], year % 100);
+            two_digits(&mut self.text[5..7], i64::from(date.month()));
+            two_digits(&mut self.text[8..10], i64::from(date.day()));
+            self.day = day;
+        }
+        &self.text
     }
 }
 
@@ -161,12 +192,12 @@ impl Cursor<'_> {
     }
 
     fn number(&mut self, digits: usize) -> Result<i64, TimestampError> {
-        let mut value = 0;
-        for _ in 0..digits {
-            let digit = self.expect(b"0123456789")?;
-            value = value * 10 + i64::from(digit - b'0');
-        }
-        Ok(value)
+        let (number, rest) = self.0.split_at_checked(digits).ok_or(TimestampError::Form)?;
+        self.0 = rest;
+        number.iter().try_fold(0, |value, byte| match byte {
+            b'0'..=b'9' => Ok(value * 10 + i64::from(byte - b'0')),
+            _ => Err(TimestampError::Form),
+        })
     }
 
     /// The fraction in nanoseconds, and how many digits it has, both cut at nine.

@@ -18,7 +18,7 @@ use crate::suggest::with_suggestion;
 use crate::{config, dead_letter, pipe, say};
 
 /// Output that a thread holds before it waits for its turn to write.
-const HELD_OUTPUT: usize = 512 * 1024;
+const HELD_OUTPUT: usize = 2 * 1024 * 1024;
 
 /// More threads than this have little to do, and each takes memory.
 const MOST_THREADS_BY_DEFAULT: usize = 8;
@@ -121,14 +121,17 @@ pub fn run(args: Args) -> Exit {
         let work = move || {
             let _worker = worker;
             let mut thread = Thread {
-                turns: &turns,
                 mapper: &mapper,
                 keeps_dead_letters,
                 scratch: Scratch::default(),
-                held: Held::default(),
-                number: 0,
                 source: Arc::default(),
-                stopped: false,
+                events: Vec::new(),
+                held: Held::default(),
+                turn: Turn {
+                    turns: &turns,
+                    number: 0,
+                    stopped: false,
+                },
             };
             thread.work(&input, judge);
         };
@@ -151,36 +154,61 @@ struct Input {
 
 /// What one thread works with.
 struct Thread<'t> {
-    turns: &'t Turns<Output>,
     mapper: &'t Mapper,
     keeps_dead_letters: bool,
     scratch: Scratch,
-    held: Held,
-    /// The number of the batch, and where it comes from.
-    number: u64,
     source: Arc<str>,
+    events: Vec<u8>,
+    held: Held,
+    turn: Turn<'t>,
+}
+
+/// A thread's right to write.
+struct Turn<'t> {
+    turns: &'t Turns<Output>,
+    /// The number of the batch.
+    number: u64,
     stopped: bool,
 }
 
-/// Output that waits for its turn.
+/// What waits for its turn to be written, beside events.
 #[derive(Debug, Default)]
 struct Held {
-    events: Vec<u8>,
     reports: String,
     dead_letters: Vec<u8>,
     records: u64,
     invalid: u64,
-    /// The worst that happened, beside invalid records.
     io_error: bool,
+}
+
+impl Turn<'_> {
+    fn write(&mut self, events: &mut Vec<u8>, held: &mut Held) {
+        if !self.stopped {
+            self.stopped = self.turns.write(self.number, |output| output.take(events, held)) == Err(Stopped);
+        }
+        // One large record may have taken much.
+        for buffer in [events, &mut held.dead_letters] {
+            buffer.clear();
+            buffer.shrink_to(HELD_OUTPUT);
+        }
+        held.reports.clear();
+        (held.records, held.invalid, held.io_error) = (0, 0, false);
+    }
+
+    fn write_if_much(&mut self, events: &mut Vec<u8>, held: &mut Held) {
+        if events.len() + held.reports.len() + held.dead_letters.len() > HELD_OUTPUT {
+            self.write(events, held);
+        }
+    }
 }
 
 impl Thread<'_> {
     fn work(&mut self, input: &Mutex<Input>, judge: Judge) {
         let mut batch = Batch::default();
-        while !self.stopped {
+        while !self.turn.stopped {
             {
                 let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
-                self.number = input.batches;
+                self.turn.number = input.batches;
                 if !input.reader.next(&mut batch) {
                     return;
                 }
@@ -191,8 +219,8 @@ impl Thread<'_> {
             if let Some(error) = &batch.error {
                 self.source_failed(error);
             }
-            self.write();
-            self.turns.pass();
+            self.turn.write(&mut self.events, &mut self.held);
+            self.turn.turns.pass();
         }
     }
 
@@ -205,62 +233,25 @@ impl Thread<'_> {
         }
         let _ = writeln!(self.held.reports, "{}: {error}", self.source);
     }
-
-    fn write(&mut self) {
-        let held = &mut self.held;
-        if !self.stopped && self.turns.write(self.number, |output| output.take(held)) == Err(Stopped) {
-            self.stopped = true;
-        }
-        self.held.clear();
-    }
-
-    fn write_if_much(&mut self) {
-        if self.held.len() > HELD_OUTPUT {
-            self.write();
-        }
-    }
-}
-
-impl Held {
-    fn len(&self) -> usize {
-        self.events.len() + self.reports.len() + self.dead_letters.len()
-    }
-
-    /// Forgets what was written, and gives back what one large record took.
-    fn clear(&mut self) {
-        for buffer in [&mut self.events, &mut self.dead_letters] {
-            buffer.clear();
-            buffer.shrink_to(2 * HELD_OUTPUT);
-        }
-        self.reports.clear();
-        (self.records, self.invalid, self.io_error) = (0, 0, false);
-    }
 }
 
 impl Visit for Thread<'_> {
     fn record(&mut self, item: Item<'_>) {
-        self.held.records += 1;
+        let (events, held, turn) = (&mut self.events, &mut self.held, &mut self.turn);
+        held.records += 1;
         let stream = match item.kind {
             judge::Kind::Pipeline => Stream::PipelineLogs,
             judge::Kind::Model => Stream::ModelLogs,
             judge::Kind::Fivetran => {
-                fivetran::write(item.text, &mut self.held.events);
-                return self.write_if_much();
+                fivetran::write(item.text, events);
+                return turn.write_if_much(events, held);
             }
         };
-        let mut events = std::mem::take(&mut self.held.events);
-        let mut scratch = std::mem::take(&mut self.scratch);
         let mapped = self
             .mapper
-            .map(stream, &item.record, &mut scratch, &mut events, |events, _| {
-                if events.len() > HELD_OUTPUT {
-                    std::mem::swap(&mut self.held.events, events);
-                    self.write();
-                    std::mem::swap(&mut self.held.events, events);
-                }
+            .map(stream, item.record, &mut self.scratch, events, |events, _| {
+                turn.write_if_much(events, held);
             });
-        self.held.events = events;
-        self.scratch = scratch;
         if let Err(error) = mapped {
             let place = match &error {
                 Error::Field(error) => item
@@ -300,7 +291,7 @@ impl Visit for Thread<'_> {
                 &mut held.dead_letters,
             );
         }
-        self.write_if_much();
+        self.turn.write_if_much(&mut self.events, &mut self.held);
     }
 }
 
@@ -328,7 +319,7 @@ impl Output {
     }
 
     /// Writes what a thread holds; false when there is no use in going on.
-    fn take(&mut self, held: &Held) -> bool {
+    fn take(&mut self, events: &[u8], held: &Held) -> bool {
         self.records += held.records;
         self.invalid += held.invalid;
         self.io_error |= held.io_error;
@@ -342,7 +333,7 @@ impl Output {
             self.stopped = Some(Exit::Io);
             return false;
         }
-        match self.stdout.write_all(&held.events).and_then(|()| self.stdout.flush()) {
+        match self.stdout.write_all(events).and_then(|()| self.stdout.flush()) {
             Ok(()) => true,
             Err(error) => {
                 // A reader that has seen enough closes its end: that is no error.

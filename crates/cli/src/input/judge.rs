@@ -42,7 +42,7 @@ pub struct Item<'a> {
     /// What it is.
     pub kind: Kind,
     /// Its members.
-    pub record: Record<'a>,
+    pub record: &'a Record<'a>,
     /// Its text, well-formed JSON.
     pub text: &'a str,
     /// Where it begins.
@@ -123,20 +123,23 @@ impl Judge {
             Some(text) => text.get(start..end),
             None => std::str::from_utf8(bytes).ok(),
         };
-        match text.map(|text| (text, Record::parse(text))) {
-            Some((text, Ok(record))) => self.object(record, text, mark, is_line, visit),
-            _ if is_line => self.inside(bytes, mark, visit),
-            None => {
-                let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
-                visit.invalid(Invalid {
-                    begin: mark,
-                    at: mark.behind(&bytes[..valid]),
-                    reason: &Reason::NotUtf8,
-                    text: bytes,
-                    truncated: false,
-                });
+        let Some(text) = text else {
+            if is_line {
+                return self.inside(bytes, mark, visit);
             }
-            Some((text, Err(_))) => match found(text) {
+            let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
+            return visit.invalid(Invalid {
+                begin: mark,
+                at: mark.behind(&bytes[..valid]),
+                reason: &Reason::NotUtf8,
+                text: bytes,
+                truncated: false,
+            });
+        };
+        match Record::parse(text) {
+            Ok(record) => self.object(&record, text, mark, is_line, visit),
+            Err(_) if is_line => self.inside(bytes, mark, visit),
+            Err(_) => match found(text) {
                 // The framer has found it well formed: only a key can be no text.
                 "an object" => invalid(&LoneSurrogate, text, mark, visit),
                 found => invalid(&Reason::NoObject(found), text, mark, visit),
@@ -161,10 +164,10 @@ impl Judge {
         }
     }
 
-    fn object(&self, record: Record<'_>, text: &str, mark: Mark, is_line: bool, visit: &mut impl Visit) {
-        let kind = Kind::of(&record);
+    fn object(&self, record: &Record<'_>, text: &str, mark: Mark, is_line: bool, visit: &mut impl Visit) {
+        let kind = Kind::of(record);
         if kind.is_none() {
-            match Response::of(&record) {
+            match Response::of(record) {
                 Some(Response::Rows(rows)) => {
                     let mark = mark.behind(before(rows.get(), text));
                     return self.inside(rows.get().as_bytes(), mark, visit);
@@ -178,12 +181,7 @@ impl Judge {
                 None => {}
             }
         }
-        let nested = |text: &str| text.starts_with(['{', '[']);
-        if is_line
-            && record
-                .values()
-                .any(|raw| nested(raw.get()) && Scanner::is_too_deep(raw.get(), 1))
-        {
+        if is_line && !record.is_plain() && record.values().any(|raw| Scanner::is_too_deep(raw.get(), 1)) {
             return invalid(&Fault::TooDeep, text, mark, visit);
         }
         match self.kind.or(kind) {

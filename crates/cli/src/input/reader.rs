@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::framer::{Frame, Framer};
 
 /// How much is read at once. A slow source gives less, and is not waited for.
-const BLOCK: usize = 256 * 1024;
+const BLOCK: usize = 64 * 1024;
 
 /// A buffer that a large record has grown is given back when it is this large.
 const LARGE_BUFFER: usize = 4 * BLOCK;
@@ -69,7 +69,7 @@ impl Source {
         }
         let whole = io::Cursor::new(begin).take(len as u64).chain(raw);
         Ok(if begin == [0x1f, 0x8b] {
-            let compressed = BufReader::with_capacity(BLOCK / 4, whole);
+            let compressed = BufReader::with_capacity(BLOCK, whole);
             Box::new(Gunzip(MultiGzDecoder::new(compressed)))
         } else {
             Box::new(whole)

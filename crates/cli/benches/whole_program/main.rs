@@ -1,0 +1,292 @@
+//! Times the whole program on 1,000,000 generated records, beside what the same work costs otherwise, and prints ratios.
+//!
+//! ```text
+//! cargo bench --bench whole_program
+//! ```
+//!
+//! Every figure is the median of several runs of whole processes, in turn with what they are compared with, output to
+//! /dev/null. Times differ on every machine; the ratios hold. Memory is the peak of the resident set.
+
+#![allow(clippy::print_stdout, clippy::expect_used)]
+
+mod records;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_logferry");
+const JQ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/whole_program/four_events.jq");
+const FOUR: &str = "sync_start,records_modified,update_state,sync_end";
+const RUNS: usize = 7;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    match args.next().as_deref() {
+        Some("parse") => parse(Path::new(&args.next().expect("a file")), parse_record),
+        Some("parse-plain") => parse(Path::new(&args.next().expect("a file")), parse_plain),
+        Some("measure") => measure(args),
+        _ => compare(),
+    }
+}
+
+fn compare() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let file = |name: &str, records| {
+        let path = folder.join(name);
+        let mut text = String::new();
+        records::write(records, &mut text);
+        fs::write(&path, text).expect("a file of records");
+        path
+    };
+    let million = &file("1000000.ndjson", 1_000_000);
+    let hundred_thousand = &file("100000.ndjson", 100_000);
+
+    let own = std::env::current_exe().expect("this program");
+    let own = |mode: &str, file: &Path| Run::new(&own).args([mode]).file(file);
+    let logferry = |file: &Path, args: &[&str]| {
+        Run::new(PROGRAM)
+            .args(["normalize"])
+            .args(args.iter().copied())
+            .file(file)
+    };
+
+    let runs = [
+        ("parse into Record, 1 thread", own("parse", million)),
+        (
+            "parse into a plain derived struct, 1 thread",
+            own("parse-plain", million),
+        ),
+        (
+            "four events, 1 thread",
+            logferry(million, &["--threads=1", "--events", FOUR]),
+        ),
+        ("all eight events, 1 thread", logferry(million, &["--threads=1"])),
+        ("all eight events, 2 threads", logferry(million, &["--threads=2"])),
+    ];
+    let rounds = Rounds::run(runs.iter().map(|(_, run)| run));
+    let bytes = fs::metadata(million).map_or(0, |data| data.len());
+    println!("1,000,000 records, {bytes} bytes, median of {RUNS} runs");
+    for (index, (name, _)) in runs.iter().enumerate() {
+        println!("  {name:<50} {:>8.3} s", rounds.seconds(index));
+    }
+    println!("ratios, median of {RUNS} rounds");
+    ratio("four events / parse into Record", rounds.ratio(2, 0), "at most 2.5");
+    ratio(
+        "four events / parse into a plain struct",
+        rounds.ratio(2, 1),
+        "at most 2.5",
+    );
+    ratio("all eight / parse into Record", rounds.ratio(3, 0), "at most 4.5");
+    ratio(
+        "all eight / parse into a plain struct",
+        rounds.ratio(3, 1),
+        "at most 4.5",
+    );
+    ratio("1 thread / 2 threads, all eight", rounds.ratio(3, 4), "at least 1.7");
+
+    let jq = Run::new("jq").args(["-c", "-f", JQ]).file(hundred_thousand);
+    if Command::new("jq")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_err()
+    {
+        println!("  jq is not installed: no comparison with it (Debian: apt-get install jq)");
+    } else {
+        let ours = logferry(hundred_thousand, &["--threads=1", "--events", FOUR]);
+        let rounds = Rounds::run([&jq, &ours]);
+        ratio(
+            "jq -c / four events, 1 thread, 100,000 records",
+            rounds.ratio(0, 1),
+            "at least 40",
+        );
+    }
+
+    println!("peak memory");
+    for (name, run) in [
+        ("file, 1 thread", logferry(million, &["--threads=1"])),
+        ("file, default threads", logferry(million, &[])),
+        ("file, 8 threads", logferry(million, &["--threads=8"])),
+        (
+            "stdin, default threads",
+            Run::new(PROGRAM).args(["normalize"]).stdin(million),
+        ),
+    ] {
+        println!("  {name:<50} {:>8.1} MiB (under 32)", run.once().mebibytes);
+    }
+}
+
+fn ratio(name: &str, value: f64, wanted: &str) {
+    println!("  {name:<50} {value:>8.2} ({wanted})");
+}
+
+/// A process to run.
+struct Run {
+    command: Vec<PathBuf>,
+    stdin: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Figure {
+    seconds: f64,
+    mebibytes: f64,
+}
+
+impl Run {
+    fn new(program: impl Into<PathBuf>) -> Run {
+        Run {
+            command: vec![program.into()],
+            stdin: None,
+        }
+    }
+
+    fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Run {
+        self.command.extend(args.into_iter().map(PathBuf::from));
+        self
+    }
+
+    fn file(mut self, file: &Path) -> Run {
+        self.command.push(file.to_owned());
+        self
+    }
+
+    fn stdin(mut self, file: &Path) -> Run {
+        self.stdin = Some(file.to_owned());
+        self
+    }
+
+    /// Runs it below a process of its own, whose children's memory is that of this run alone.
+    fn once(&self) -> Figure {
+        let mut measure = Command::new(std::env::current_exe().expect("this program"));
+        measure.arg("measure").args(&self.command);
+        if let Some(file) = &self.stdin {
+            measure.stdin(File::open(file).expect("a file of records"));
+        }
+        let output = measure.stderr(Stdio::inherit()).output().expect("a measured run");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
+        let mut next = || numbers.next().expect("a figure of a run that succeeded");
+        Figure {
+            seconds: next(),
+            mebibytes: next(),
+        }
+    }
+}
+
+/// The seconds of several runs, round by round: a machine that grows slower grows so for all runs of a round.
+struct Rounds(Vec<Vec<f64>>);
+
+impl Rounds {
+    fn run<'r>(runs: impl IntoIterator<Item = &'r Run>) -> Rounds {
+        let runs: Vec<&Run> = runs.into_iter().collect();
+        Rounds(
+            (0..RUNS)
+                .map(|_| runs.iter().map(|run| run.once().seconds).collect())
+                .collect(),
+        )
+    }
+
+    fn seconds(&self, run: usize) -> f64 {
+        median(self.0.iter().map(|round| round[run]))
+    }
+
+    fn ratio(&self, run: usize, to: usize) -> f64 {
+        median(self.0.iter().map(|round| round[run] / round[to]))
+    }
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Runs a command and prints its seconds and its peak memory in MiB.
+fn measure(mut command: impl Iterator<Item = String>) {
+    let program = command.next().expect("a command");
+    let begin = Instant::now();
+    let status = Command::new(program)
+        .args(command)
+        .stdout(Stdio::null())
+        .status()
+        .expect("the command runs");
+    let seconds = begin.elapsed().as_secs_f64();
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage of the command");
+    assert!(status.success(), "the command failed: {status}");
+    let _ = writeln!(io::stdout(), "{seconds} {}", usage.max_rss() as f64 / 1024.0);
+}
+
+/// Reads the file in blocks, checks each block's UTF-8 once, and parses its lines.
+fn parse(path: &Path, parse_line: fn(&str) -> bool) {
+    let mut file = File::open(path).expect("a file of records");
+    let (mut buffer, mut left, mut parsed) = (vec![0; 512 * 1024], 0, 0_u64);
+    loop {
+        let read = file.read(&mut buffer[left..][..256 * 1024]).expect("a block");
+        if read == 0 {
+            break;
+        }
+        let filled = left + read;
+        let whole = memchr::memrchr(b'\n', &buffer[..filled]).map_or(0, |newline| newline + 1);
+        let text = std::str::from_utf8(&buffer[..whole]).expect("UTF-8");
+        let mut start = 0;
+        for newline in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            parsed += u64::from(parse_line(&text[start..newline]));
+            start = newline + 1;
+        }
+        buffer.copy_within(whole..filled, 0);
+        left = filled - whole;
+    }
+    assert!(parsed > 0);
+}
+
+fn parse_record(line: &str) -> bool {
+    std::hint::black_box(serde_json::from_str::<logferry_kondado::Record<'_>>(line)).is_ok()
+}
+
+fn parse_plain(line: &str) -> bool {
+    std::hint::black_box(serde_json::from_str::<plain::PipelineLog<'_>>(line)).is_ok()
+}
+
+/// The plainest typed record, as one would derive it without a thought for what varies.
+mod plain {
+    use std::borrow::Cow;
+
+    use serde::Deserialize;
+    use serde_json::value::RawValue;
+
+    #[derive(Deserialize)]
+    #[allow(dead_code, non_snake_case)]
+    pub struct PipelineLog<'a> {
+        id: u64,
+        client_id: u64,
+        pipeline_id: u64,
+        #[serde(borrow)]
+        execution_time_seconds: &'a RawValue,
+        has_deltas: bool,
+        #[serde(borrow)]
+        pipeline_name: Cow<'a, str>,
+        #[serde(borrow)]
+        row_count: &'a RawValue,
+        #[serde(borrow)]
+        createdAt: Cow<'a, str>,
+        #[serde(borrow)]
+        updatedAt: Cow<'a, str>,
+        #[serde(borrow)]
+        initial_savepoint: &'a RawValue,
+        #[serde(borrow)]
+        new_savepoint: &'a RawValue,
+        #[serde(borrow)]
+        external_ip: Cow<'a, str>,
+        is_billable: bool,
+        #[serde(borrow)]
+        raw_row_count: Option<&'a RawValue>,
+        #[serde(borrow)]
+        mb_estimate: Option<&'a RawValue>,
+    }
+}
