@@ -5,22 +5,38 @@ use std::borrow::Cow;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The schema of a pipeline whose name tells none.
-const NO_SCHEMA: &str = "kondado";
+const NO_SCHEMA: &[u8] = b"kondado";
 
-/// The names that follow from a pipeline's name and id.
+/// The names that follow from a pipeline's name and id. All are ASCII.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// `pipeline_702`.
-    pub connection_id: String,
-    /// `kondado_blog_wp_options_702`.
-    pub connection_name: String,
-    /// `kondado_blog`.
-    pub schema: String,
-    /// `wp_options`.
-    pub table: String,
+    connection_id: Vec<u8>,
+    connection_name: Vec<u8>,
+    schema: Vec<u8>,
+    table: Vec<u8>,
 }
 
 impl Names {
+    /// `pipeline_702`.
+    pub fn connection_id(&self) -> &str {
+        ascii(&self.connection_id)
+    }
+
+    /// `kondado_blog_wp_options_702`.
+    pub fn connection_name(&self) -> &str {
+        ascii(&self.connection_name)
+    }
+
+    /// `kondado_blog`.
+    pub fn schema(&self) -> &str {
+        ascii(&self.schema)
+    }
+
+    /// `wp_options`.
+    pub fn table(&self) -> &str {
+        ascii(&self.table)
+    }
+
     /// Makes the names anew.
     pub fn set(&mut self, pipeline_name: &str, pipeline_id: u64) {
         for name in [
@@ -32,47 +48,53 @@ impl Names {
             name.clear();
         }
         let mut digits = itoa::Buffer::new();
-        let digits = digits.format(pipeline_id);
-        self.connection_id.push_str("pipeline_");
-        self.connection_id.push_str(digits);
+        let digits = digits.format(pipeline_id).as_bytes();
+        self.connection_id.extend_from_slice(b"pipeline_");
+        self.connection_id.extend_from_slice(digits);
 
         let name = without_nul(pipeline_name);
         if let Some((before, after)) = cut(&name) {
-            slug(before, &mut self.schema);
-            slug(after, &mut self.table);
+            push_slug(before, &mut self.schema);
+            push_slug(after, &mut self.table);
         }
         if self.schema.is_empty() || self.table.is_empty() {
             self.schema.clear();
-            self.schema.push_str(NO_SCHEMA);
+            self.schema.extend_from_slice(NO_SCHEMA);
             self.table.clear();
-            slug(&name, &mut self.table);
+            push_slug(&name, &mut self.table);
         } else {
-            self.connection_name.push_str(&self.schema);
-            self.connection_name.push('_');
+            self.connection_name.extend_from_slice(&self.schema);
+            self.connection_name.push(b'_');
         }
         if self.table.is_empty() {
-            self.table.push_str(&self.connection_id);
-            self.connection_name.push_str(&self.connection_id);
+            self.table.extend_from_slice(&self.connection_id);
+            self.connection_name.extend_from_slice(&self.connection_id);
         } else {
-            self.connection_name.push_str(&self.table);
-            self.connection_name.push('_');
-            self.connection_name.push_str(digits);
+            self.connection_name.extend_from_slice(&self.table);
+            self.connection_name.push(b'_');
+            self.connection_name.extend_from_slice(digits);
         }
     }
 }
 
-/// Appends the slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one
-/// `_`, none at the ends.
-pub fn slug(text: &str, out: &mut String) {
+/// The slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one `_`, none
+/// at the ends.
+pub fn slug(text: &str) -> String {
+    let mut out = Vec::new();
+    push_slug(text, &mut out);
+    ascii(&out).to_owned()
+}
+
+fn push_slug(text: &str, out: &mut Vec<u8>) {
     let start = out.len();
     let mut gap = false;
-    let mut push = |c: char| {
-        if c.is_ascii_alphanumeric() {
+    let mut push = |byte: u8| {
+        if byte.is_ascii_alphanumeric() {
             if gap && out.len() > start {
-                out.push('_');
+                out.push(b'_');
             }
             gap = false;
-            out.push(c.to_ascii_lowercase());
+            out.push(byte.to_ascii_lowercase());
         } else {
             gap = true;
         }
@@ -81,19 +103,23 @@ pub fn slug(text: &str, out: &mut String) {
     while !rest.is_empty() {
         let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
         let (before, from) = rest.split_at(ascii);
-        before.bytes().for_each(|byte| push(char::from(byte)));
+        before.bytes().for_each(&mut push);
         let mut chars = from.chars();
         if let Some(c) = chars.next() {
             // Character by character is enough: what depends on the neighbours is only the order of marks. And beyond
             // ASCII nothing that NFKD leaves has a lower case within ASCII.
             decompose_compatible(c, |part| {
                 if !is_combining_mark(part) {
-                    push(part);
+                    push(u8::try_from(part).unwrap_or(b' '));
                 }
             });
         }
         rest = chars.as_str();
     }
+}
+
+fn ascii(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 /// A pipeline's name before and after its last ` - `.
@@ -133,9 +159,7 @@ mod tests {
             ("a日b", "a_b"),
             ("", ""),
         ] {
-            let mut out = String::new();
-            slug(text, &mut out);
-            assert_eq!(out, expected, "{text}");
+            assert_eq!(slug(text), expected, "{text}");
         }
     }
 
@@ -157,7 +181,7 @@ mod tests {
             let mut names = Names::default();
             names.set(name, 702);
             assert_eq!(
-                format!("{} {} {}", names.connection_name, names.schema, names.table),
+                format!("{} {} {}", names.connection_name(), names.schema(), names.table()),
                 expected,
                 "{name:?}"
             );

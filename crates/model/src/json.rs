@@ -114,9 +114,8 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 
 /// Appends `value` as a JSON string.
 pub fn write_str(value: &str, out: &mut Vec<u8>) {
-    // Most strings have nothing to escape. Looking at every byte, with no early end, is what a processor does fastest.
-    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    if !value.bytes().fold(false, |special, byte| special | is_special(byte)) {
+    // Most strings have nothing to escape, and serde_json looks at them byte by byte.
+    if !needs_escape(value.as_bytes()) {
         out.reserve(value.len() + 2);
         out.push(b'"');
         out.extend_from_slice(value.as_bytes());
@@ -125,6 +124,22 @@ pub fn write_str(value: &str, out: &mut Vec<u8>) {
     }
     // Writing a str into a Vec cannot fail.
     let _ = serde_json::to_writer(out, value);
+}
+
+/// Whether a string holds a control character, a quote or a backslash: eight bytes at a time.
+fn needs_escape(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The high bit of every byte that is less than `limit` (at most 128) in a word, and of no byte if there is none.
+    let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().any(|word| {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let backslash = word ^ (ONES * u64::from(b'\\'));
+        less(word, 0x20) | less(quote, 1) | less(backslash, 1) != 0
+    }) || rest.iter().any(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')
 }
 
 /// What a JSON string says, borrowed when it has no escapes. `None` when the value is no string, or holds a lone
@@ -190,6 +205,21 @@ mod tests {
             compacted(text, Strings::Escaped).as_deref(),
             Ok(r#"{"a b":[1.50,-0,1E+2,"A/\" "],"a b":null}"#)
         );
+    }
+
+    #[test]
+    fn every_character_that_must_be_escaped_is() {
+        for length in 0..20 {
+            for at in 0..length {
+                for byte in 0..=0x7f {
+                    let mut text = vec![b'~'; length];
+                    text[at] = byte;
+                    let expected = byte < 0x20 || byte == b'"' || byte == b'\\';
+                    assert_eq!(needs_escape(&text), expected, "{byte} at {at} of {length}");
+                }
+            }
+        }
+        assert!(!needs_escape("é…🚀ÿ\u{7f}\u{80}é…🚀".as_bytes()));
     }
 
     #[test]
