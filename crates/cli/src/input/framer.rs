@@ -13,11 +13,9 @@
 //!   or `[`; before it, one that is indented no deeper than the line of the broken value, so that a record that was cut off
 //!   does not swallow the next. Open brackets are forgotten; what closes them later is passed over.
 
-use super::mark::{Mark, is_blank};
+use super::frame::{Content, Fault, Frame, Passing};
+use super::mark::{Mark, is_blank, trim_blanks_end};
 use super::scanner::{Expected, Scanner, Step};
-
-/// How much of a text is kept of a record that is too large.
-pub const KEPT_OF_TOO_LARGE: usize = 64 * 1024;
 
 /// A batch has no more frames than this, so that its reports are bounded too.
 const MAX_FRAMES: usize = 4096;
@@ -26,73 +24,6 @@ const MAX_FRAMES: usize = 4096;
 const MAX_BLANKS: usize = 64 * 1024;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// A piece of the input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame {
-    /// Where it begins.
-    pub mark: Mark,
-    /// What it is.
-    pub content: Content,
-}
-
-/// What a [`Frame`] holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    /// A closed line, from its first to behind its last byte in the buffer: one value, or several, or none.
-    Line(usize, usize),
-    /// A well-formed value, from its first to behind its last byte in the buffer.
-    Value(usize, usize),
-    /// Something that is no value.
-    Bad(Box<Bad>),
-}
-
-/// What is no value, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bad {
-    /// Why.
-    pub fault: Fault,
-    /// Where the fault is.
-    pub at: Mark,
-    /// The text that was passed over, or its beginning.
-    pub text: Vec<u8>,
-    /// Whether `text` is only the beginning.
-    pub truncated: bool,
-}
-
-/// Why a text is no record.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It is not JSON.
-    #[error("expected {}, found {}", expected.words(), Found(*found))]
-    Syntax {
-        /// What was expected.
-        expected: Expected,
-        /// The byte that was found instead; `None` at the end of the line or of the text.
-        found: Option<u8>,
-    },
-    /// It is larger than a record may be.
-    #[error("larger than {0} bytes, the most that a record may have (--max-record-bytes)")]
-    TooLarge(usize),
-    /// It is deeper than a record may be.
-    #[error("more than 128 levels of brackets")]
-    TooDeep,
-    /// It is a response that says `"success": false`, behind its rows.
-    #[error("the API answered with an error behind these rows")]
-    Failure,
-}
-
-struct Found(Option<u8>);
-
-impl std::fmt::Display for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            None => f.write_str("the end of the line"),
-            Some(byte @ 0x21..0x7f) => write!(f, "`{}`", char::from(byte)),
-            Some(byte) => write!(f, "byte 0x{byte:02x}"),
-        }
-    }
-}
 
 /// The state of the cut.
 #[derive(Debug)]
@@ -105,6 +36,9 @@ pub struct Framer {
     arrays: Vec<u8>,
     /// Whether brackets were forgotten, so that what closes them is no error.
     forgot_brackets: bool,
+    /// The line on which the last object outside of arrays began. What follows it on that line belongs to the closed line, if
+    /// it is one.
+    object_line: u64,
     /// Where reading is: in the buffer, and for a person.
     at: usize,
     mark: Mark,
@@ -152,64 +86,6 @@ enum Trouble {
     TooDeep,
 }
 
-/// Something that is passed over.
-#[derive(Debug)]
-struct Passing {
-    begin: Mark,
-    fault: Fault,
-    fault_at: Mark,
-    text: Vec<u8>,
-    truncated: bool,
-    /// Whether it belongs to an error that was reported before.
-    quiet: bool,
-}
-
-impl Passing {
-    /// Keeps bytes as long as they are no more than a record's, and else their beginning.
-    fn keep(&mut self, bytes: &[u8], max_bytes: usize) {
-        if self.truncated {
-            return;
-        }
-        let too_large = matches!(self.fault, Fault::TooLarge(_)) || self.text.len() + bytes.len() > max_bytes;
-        if !too_large {
-            self.text.extend_from_slice(bytes);
-        } else {
-            let room = KEPT_OF_TOO_LARGE.saturating_sub(self.text.len()).min(bytes.len());
-            self.text.extend_from_slice(&bytes[..room]);
-            self.text.truncate(KEPT_OF_TOO_LARGE);
-            self.truncated = self.text.len() == KEPT_OF_TOO_LARGE;
-        }
-    }
-
-    fn into_frame(mut self) -> Option<Frame> {
-        if self.quiet {
-            return None;
-        }
-        if self.truncated {
-            cut_at_character(&mut self.text);
-        }
-        self.text.truncate(self.text.trim_ascii_end().len());
-        Some(Frame {
-            mark: self.begin,
-            content: Content::Bad(Box::new(Bad {
-                fault: self.fault,
-                at: self.fault_at,
-                text: self.text,
-                truncated: self.truncated,
-            })),
-        })
-    }
-}
-
-/// Drops the beginning of a character at the end of a text that was cut.
-fn cut_at_character(text: &mut Vec<u8>) {
-    if let Err(error) = std::str::from_utf8(text)
-        && error.error_len().is_none()
-    {
-        text.truncate(error.valid_up_to());
-    }
-}
-
 /// What [`Framer::closed_line`] finds.
 enum ClosedLine {
     /// The value's last byte is before `end`, the next line begins at `next`.
@@ -231,6 +107,7 @@ impl Framer {
             mode: Mode::Between(Next::Value),
             arrays: Vec::new(),
             forgot_brackets: false,
+            object_line: 0,
             at: 0,
             mark: Mark::START,
             offset: 0,
@@ -239,10 +116,11 @@ impl Framer {
     }
 
     /// Starts at this place of a text, to look inside of a line or of a response.
-    pub fn inside(mark: Mark, max_bytes: usize) -> Framer {
+    pub fn inside(mark: Mark, max_bytes: usize, forgot_brackets: bool) -> Framer {
         Framer {
             closed_lines: false,
             mark,
+            forgot_brackets,
             ..Framer::new(max_bytes)
         }
     }
@@ -295,6 +173,18 @@ impl Framer {
             self.at += BOM.len();
             return true;
         }
+        if next == Next::Value && (byte == b'{' || self.mark.line == self.object_line) {
+            self.object_line = self.mark.line;
+            match self.closed_line(buffer, end) {
+                ClosedLine::Yes { end, next } => {
+                    self.take_line(end, next, buffer, frames);
+                    return true;
+                }
+                // Of an object the scanner may see the end before the end of the line is there.
+                ClosedLine::Unknown if byte != b'{' => return false,
+                ClosedLine::Unknown | ClosedLine::No => {}
+            }
+        }
         match (next, byte) {
             (Next::FirstElement | Next::Separator, b']') => {
                 self.pass(1, buffer);
@@ -314,11 +204,6 @@ impl Framer {
                 self.mode = Mode::Between(Next::FirstElement);
             }
             (Next::Value, b',' | b']' | b'}') if self.forgot_brackets => self.pass(1, buffer),
-            (Next::Value, b'{') => match self.closed_line(buffer, end) {
-                ClosedLine::Yes { end, next } => self.take_line(end, next, buffer, frames),
-                // The scanner may see the end of the value before the end of the line is there.
-                ClosedLine::No | ClosedLine::Unknown => self.mode = Mode::Value(Scanner::new()),
-            },
             _ => self.mode = Mode::Value(Scanner::new()),
         }
         true
@@ -347,22 +232,29 @@ impl Framer {
     /// A well-formed value is whole.
     fn end_value(&mut self, scanner: &Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
         let value_end = self.at + scanner.scanned();
-        if self.forgot_brackets && self.arrays.is_empty() && buffer[self.at] == b'"' {
-            match buffer[value_end..].iter().find(|byte| !is_blank(**byte)) {
+        if self.arrays.is_empty() && !begins_value(buffer[self.at]) {
+            // No record begins so, and what is no JSON often does: it is one with the rest of its line.
+            let mut behind = buffer[value_end..].iter();
+            match behind.find(|byte| **byte == b'\n' || !is_blank(**byte)) {
                 None if !end => {
                     self.mode = Mode::Value(Scanner::new());
                     return false;
                 }
-                Some(b':') => {
+                Some(b':') if self.forgot_brackets => {
                     // A member of an object whose bracket was forgotten.
-                    let fault = Fault::Syntax {
-                        expected: Expected::Value,
-                        found: Some(b':'),
-                    };
-                    let mut passing = self.passing(fault, self.mark);
-                    passing.quiet = true;
-                    self.mode = Mode::Recover(passing);
+                    let expected = Expected::Value;
+                    self.mode = Mode::Recover(Passing::quiet(self.mark, Fault::Syntax { expected, found: None }));
                     self.pass_into_recovery(value_end - self.at, buffer);
+                    return true;
+                }
+                Some(b',' | b']' | b'}') if self.forgot_brackets => {}
+                Some(&found) if found != b'\n' => {
+                    let blanks = buffer[value_end..].iter().take_while(|byte| is_blank(**byte)).count();
+                    let expected = Expected::LineEnd;
+                    let found = Some(found);
+                    let place = self.mark.behind(&buffer[self.at..value_end + blanks]);
+                    self.mode = Mode::Recover(self.passing(Fault::Syntax { expected, found }, place));
+                    self.pass_into_recovery(value_end + blanks - self.at, buffer);
                     return true;
                 }
                 _ => {}
@@ -568,7 +460,7 @@ impl Framer {
     /// Whether the value at `at` stands on a closed line.
     fn closed_line(&self, buffer: &[u8], end: bool) -> ClosedLine {
         let rest = &buffer[self.at..];
-        if !self.closed_lines || !self.arrays.is_empty() || rest.first() != Some(&b'{') {
+        if !self.closed_lines || !self.arrays.is_empty() || self.mark.line != self.object_line {
             return ClosedLine::No;
         }
         let newline = memchr::memchr(b'\n', rest);
@@ -579,7 +471,7 @@ impl Framer {
         if newline.is_none() && !end {
             return ClosedLine::Unknown;
         }
-        let line_end = line.trim_ascii_end().len();
+        let line_end = trim_blanks_end(line).len();
         if line.get(line_end.wrapping_sub(1)) != Some(&b'}') {
             return ClosedLine::No;
         }
@@ -599,7 +491,11 @@ impl Framer {
     fn take_line(&mut self, end: usize, next: usize, buffer: &[u8], frames: &mut Vec<Frame>) {
         frames.push(Frame {
             mark: self.mark,
-            content: Content::Line(self.at, end),
+            content: Content::Line {
+                start: self.at,
+                end,
+                forgot_brackets: self.forgot_brackets,
+            },
         });
         if buffer[next - 1] == b'\n' {
             self.mark = Mark {
@@ -634,13 +530,13 @@ impl Framer {
         None
     }
 
-    /// What was found at `error`, and its place. Where that is another line than the text before it, or the end, the place is
-    /// behind that text.
+    /// What was found at `error`, and its place. Where a line was cut off, that is its end, and not the value on the next.
     fn place_of_error(&self, error: usize, buffer: &[u8]) -> (Option<u8>, Mark) {
         let before = &buffer[self.at..error];
-        let text = before.trim_ascii_end();
+        let text = trim_blanks_end(before);
+        let next_line = before[text.len()..].contains(&b'\n');
         match buffer.get(error) {
-            Some(&found) if found != b'\n' && !before[text.len()..].contains(&b'\n') => {
+            Some(&found) if found != b'\n' && !(next_line && begins_value(found)) => {
                 (Some(found), self.mark.behind(before))
             }
             _ => (None, self.mark.behind(text)),
@@ -648,14 +544,7 @@ impl Framer {
     }
 
     fn passing(&self, fault: Fault, fault_at: Mark) -> Passing {
-        Passing {
-            begin: self.mark,
-            fault,
-            fault_at,
-            text: Vec::new(),
-            truncated: false,
-            quiet: false,
-        }
+        Passing::new(self.mark, fault, fault_at)
     }
 
     /// An array, or the response around it, goes on in a wrong way: no value is broken by it.

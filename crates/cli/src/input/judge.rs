@@ -6,7 +6,8 @@ use logferry_kondado::page::Response;
 use logferry_kondado::{Field, Record};
 use logferry_model::json::LoneSurrogate;
 
-use super::framer::{Content, Fault, Frame, Framer};
+use super::frame::{Content, Fault, Frame};
+use super::framer::Framer;
 use super::mark::Mark;
 use super::reader::Batch;
 use super::scanner::Scanner;
@@ -105,9 +106,13 @@ impl Judge {
 
     fn frame(&self, frame: &Frame, buffer: &[u8], text: Option<&str>, visit: &mut impl Visit) {
         let mark = frame.mark;
-        let (start, end, is_line) = match &frame.content {
-            Content::Line(start, end) => (*start, *end, true),
-            Content::Value(start, end) => (*start, *end, false),
+        let (start, end, line) = match &frame.content {
+            Content::Line {
+                start,
+                end,
+                forgot_brackets,
+            } => (*start, *end, Some(*forgot_brackets)),
+            Content::Value(start, end) => (*start, *end, None),
             Content::Bad(bad) => {
                 return visit.invalid(Invalid {
                     begin: mark,
@@ -124,8 +129,8 @@ impl Judge {
             None => std::str::from_utf8(bytes).ok(),
         };
         let Some(text) = text else {
-            if is_line {
-                return self.inside(bytes, mark, visit);
+            if let Some(forgot_brackets) = line {
+                return self.inside(bytes, mark, forgot_brackets, visit);
             }
             let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
             return visit.invalid(Invalid {
@@ -136,10 +141,10 @@ impl Judge {
                 truncated: false,
             });
         };
-        match Record::parse(text) {
-            Ok(record) => self.object(&record, text, mark, is_line, visit),
-            Err(_) if is_line => self.inside(bytes, mark, visit),
-            Err(_) => match found(text) {
+        match (Record::parse(text), line) {
+            (Ok(record), _) => self.object(&record, text, mark, line.is_some(), visit),
+            (Err(_), Some(forgot_brackets)) => self.inside(bytes, mark, forgot_brackets, visit),
+            (Err(_), None) => match found(text) {
                 // The framer has found it well formed: only a key can be no text.
                 "an object" => invalid(&LoneSurrogate, text, mark, visit),
                 found => invalid(&Reason::NoObject(found), text, mark, visit),
@@ -148,8 +153,8 @@ impl Judge {
     }
 
     /// Visits the values of a text one by one.
-    fn inside(&self, bytes: &[u8], mark: Mark, visit: &mut impl Visit) {
-        let mut framer = Framer::inside(mark, self.max_bytes);
+    fn inside(&self, bytes: &[u8], mark: Mark, forgot_brackets: bool, visit: &mut impl Visit) {
+        let mut framer = Framer::inside(mark, self.max_bytes, forgot_brackets);
         let mut frames = Vec::new();
         let mut rest = bytes;
         loop {
@@ -170,11 +175,11 @@ impl Judge {
             match Response::of(record) {
                 Some(Response::Rows(rows)) => {
                     let mark = mark.behind(before(rows.get(), text));
-                    return self.inside(rows.get().as_bytes(), mark, visit);
+                    return self.inside(rows.get().as_bytes(), mark, false, visit);
                 }
                 Some(Response::Row(row)) => {
                     let mark = mark.behind(before(row.get(), text));
-                    return self.inside(row.get().as_bytes(), mark, visit);
+                    return self.inside(row.get().as_bytes(), mark, false, visit);
                 }
                 Some(Response::Failure(error)) => return invalid(&error, text, mark, visit),
                 Some(Response::Neither) => return invalid(&Reason::NoRows, text, mark, visit),

@@ -53,3 +53,12 @@ impl Mark {
 pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
+
+/// The bytes without the blanks at their end.
+pub fn trim_blanks_end(bytes: &[u8]) -> &[u8] {
+    let end = bytes
+        .iter()
+        .rposition(|byte| !is_blank(*byte))
+        .map_or(0, |last| last + 1);
+    &bytes[..end]
+}

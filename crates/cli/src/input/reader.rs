@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::framer::{Frame, Framer};
+use super::frame::Frame;
+use super::framer::Framer;
 
 /// How much is read at once. A slow source gives less, and is not waited for.
 const BLOCK: usize = 64 * 1024;

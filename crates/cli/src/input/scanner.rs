@@ -45,6 +45,8 @@ pub enum Expected {
     Escape,
     /// A digit of a number.
     Digit,
+    /// Nothing more on the line.
+    LineEnd,
 }
 
 impl Expected {
@@ -61,6 +63,7 @@ impl Expected {
             Expected::StringEnd => "the string to end",
             Expected::Escape => "an escape such as \\n or \\u00e9",
             Expected::Digit => "a digit",
+            Expected::LineEnd => "the end of the line",
         }
     }
 }
