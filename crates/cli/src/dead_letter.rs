@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use logferry_model::json::{Strings, compact, write_str};
+use logferry_model::json::{Strings, compact, is_text, write_str};
 use serde_json::value::RawValue;
 
 use crate::input::scanner::Scanner;
@@ -40,8 +40,5 @@ pub fn write(reason: &dyn Display, source: &str, line: u64, record: &[u8], trunc
 }
 
 fn is_readable_json(text: &str) -> bool {
-    let mut rewritten = Vec::new();
-    serde_json::from_str::<&RawValue>(text).is_ok()
-        && !Scanner::is_too_deep(text, 0)
-        && compact(text, Strings::Escaped, &mut rewritten).is_ok()
+    serde_json::from_str::<&RawValue>(text).is_ok() && !Scanner::is_too_deep(text, 0) && is_text(text)
 }

@@ -100,6 +100,11 @@ pub fn compact(text: &str, strings: Strings, out: &mut Vec<u8>) -> Result<(), Lo
     Ok(())
 }
 
+/// Whether all strings of a well-formed JSON text are text: none holds a lone surrogate.
+pub fn is_text(text: &str) -> bool {
+    compact(text, Strings::Escaped, &mut Vec::new()).is_ok()
+}
+
 /// Where the string that opens at `start` ends: one past its closing quote.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;

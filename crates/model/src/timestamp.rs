@@ -31,7 +31,7 @@ pub enum TimestampError {
     #[error("expected a time such as 2020-09-17T00:03:48.108Z")]
     Form,
     /// The form is right, but there is no such day or hour.
-    #[error("expected a time such as 2020-09-17T00:03:48.108Z: there is no such day or hour")]
+    #[error("expected a day and an hour that exist")]
     NoSuchTime,
     /// In UTC, the year has not four digits.
     #[error("expected a time in the years 0000 to 9999")]

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use logferry_kondado::Stream;
 use logferry_mapper::{Error, Mapper, Scratch, Selection, Settings, fivetran};
 
+use logferry_model::json;
+
 use crate::exit::Exit;
 use crate::input::judge::{self, Invalid, Item, Judge, Visit};
 use crate::input::reader::{Batch, Reader, Source};
@@ -178,6 +180,8 @@ struct Held {
     dead_letters: Vec<u8>,
     records: u64,
     invalid: u64,
+    /// Whether the source itself, as the gzip that it is, was damaged.
+    damaged: bool,
     io_error: bool,
 }
 
@@ -192,7 +196,8 @@ impl Turn<'_> {
             buffer.shrink_to(HELD_OUTPUT);
         }
         held.reports.clear();
-        (held.records, held.invalid, held.io_error) = (0, 0, false);
+        (held.records, held.invalid) = (0, 0);
+        (held.damaged, held.io_error) = (false, false);
     }
 
     fn write_if_much(&mut self, events: &mut Vec<u8>, held: &mut Held) {
@@ -227,7 +232,7 @@ impl Thread<'_> {
     /// The source ended early: what was read of it counts, and the next is read.
     fn source_failed(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::InvalidData {
-            self.held.invalid += 1;
+            self.held.damaged = true;
         } else {
             self.held.io_error = true;
         }
@@ -253,13 +258,11 @@ impl Visit for Thread<'_> {
                 turn.write_if_much(events, held);
             });
         if let Err(error) = mapped {
-            let place = match &error {
-                Error::Field(error) => item
-                    .record
-                    .raw(error.field())
-                    .map(|raw| judge::before(raw.get(), item.text)),
-                Error::LoneSurrogate(_) => None,
+            let faulty = match &error {
+                Error::Field(error) => item.record.raw(error.field()),
+                Error::LoneSurrogate(_) => item.record.values().find(|raw| !json::is_text(raw.get())),
             };
+            let place = faulty.map(|raw| judge::before(raw.get(), item.text));
             self.held.records -= 1;
             self.invalid(Invalid {
                 begin: item.mark,
@@ -269,6 +272,12 @@ impl Visit for Thread<'_> {
                 truncated: false,
             });
         }
+    }
+
+    fn large(&mut self) {
+        // The turn is one thread's alone: so there is only one large record at work at a time.
+        self.turn.write(&mut self.events, &mut self.held);
+        self.scratch = Scratch::default();
     }
 
     fn invalid(&mut self, invalid: Invalid<'_>) {
@@ -301,6 +310,7 @@ struct Output {
     dead_letters: Option<File>,
     records: u64,
     invalid: u64,
+    damaged: bool,
     io_error: bool,
     /// Why writing stopped, if it did.
     stopped: Option<Exit>,
@@ -313,6 +323,7 @@ impl Output {
             dead_letters,
             records: 0,
             invalid: 0,
+            damaged: false,
             io_error: false,
             stopped: None,
         }
@@ -322,6 +333,7 @@ impl Output {
     fn take(&mut self, events: &[u8], held: &Held) -> bool {
         self.records += held.records;
         self.invalid += held.invalid;
+        self.damaged |= held.damaged;
         self.io_error |= held.io_error;
         if !held.reports.is_empty() {
             let _ = io::stderr().write_all(held.reports.as_bytes());
@@ -367,10 +379,12 @@ impl Output {
                 self.invalid, self.records
             ));
         }
-        match (self.io_error, self.invalid) {
-            (true, _) => Exit::Io,
-            (false, 0) => Exit::Good,
-            (false, _) => Exit::Invalid,
+        if self.io_error {
+            Exit::Io
+        } else if self.invalid > 0 || self.damaged {
+            Exit::Invalid
+        } else {
+            Exit::Good
         }
     }
 }

@@ -15,10 +15,13 @@
 
 use super::frame::{Content, Fault, Frame, Passing};
 use super::mark::{Mark, is_blank, trim_blanks_end};
-use super::scanner::{Expected, Scanner, Step};
+use super::scanner::{Expected, MAX_LEVELS, Rows, Scanner, Step};
 
 /// A batch has no more frames than this, so that its reports are bounded too.
 const MAX_FRAMES: usize = 4096;
+
+/// So many broken values in a row may be read again from a line before their error: each may be as large as a record.
+const MAX_RESTARTS: u8 = 16;
 
 /// So many blanks behind a line count as the end.
 const MAX_BLANKS: usize = 64 * 1024;
@@ -42,9 +45,8 @@ pub struct Framer {
     /// Where reading is: in the buffer, and for a person.
     at: usize,
     mark: Mark,
-    /// Where the buffer begins, and where the furthest error was, both from the beginning of the input.
-    offset: u64,
-    furthest_error: u64,
+    /// How often reading was resumed before an error since the last value.
+    restarts: u8,
 }
 
 #[derive(Debug)]
@@ -110,8 +112,7 @@ impl Framer {
             object_line: 0,
             at: 0,
             mark: Mark::START,
-            offset: 0,
-            furthest_error: 0,
+            restarts: 0,
         }
     }
 
@@ -125,13 +126,20 @@ impl Framer {
         }
     }
 
+    /// Starts behind the `[` of a response's rows, of which the scanner found the place.
+    pub fn rows(mark: Mark, max_bytes: usize, rows: Rows) -> Framer {
+        Framer {
+            arrays: vec![rows.levels],
+            mode: Mode::Between(Next::FirstElement),
+            ..Framer::inside(mark, max_bytes, false)
+        }
+    }
+
     /// Cuts what stands in `buffer`, which begins with the bytes that were not consumed before. `end` says that nothing
     /// follows. Returns how many bytes are consumed: frames point into them, and the next call goes on behind them.
     pub fn advance(&mut self, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> usize {
         while frames.len() < MAX_FRAMES && self.step(buffer, end, frames) {}
-        let consumed = std::mem::take(&mut self.at);
-        self.offset += consumed as u64;
-        consumed
+        std::mem::take(&mut self.at)
     }
 
     /// Does one thing; false when it needs more bytes, or is at the end.
@@ -198,12 +206,14 @@ impl Framer {
                 self.mode = Mode::Between(Next::Element);
             }
             (Next::Separator, _) => self.recover_here(Expected::ArrayNext, buffer, frames),
-            (Next::Value, b'[') => {
+            (Next::Value | Next::FirstElement | Next::Element, b'[') if self.arrays.len() < usize::from(MAX_LEVELS) => {
                 self.pass(1, buffer);
                 self.arrays.push(0);
                 self.mode = Mode::Between(Next::FirstElement);
             }
-            (Next::Value, b',' | b']' | b'}') if self.forgot_brackets => self.pass(1, buffer),
+            // Lines cut out of an array end with commas.
+            (Next::Value, b',') => self.pass(1, buffer),
+            (Next::Value, b']' | b'}') if self.forgot_brackets => self.pass(1, buffer),
             _ => self.mode = Mode::Value(Scanner::new()),
         }
         true
@@ -260,6 +270,7 @@ impl Framer {
                 _ => {}
             }
         }
+        self.restarts = 0;
         frames.push(Frame {
             mark: self.mark,
             content: Content::Value(self.at, value_end),
@@ -289,7 +300,7 @@ impl Framer {
             ClosedLine::No => {}
         }
         if let Some(rows) = scanner.rows()
-            && self.arrays.len() < usize::from(super::scanner::MAX_LEVELS)
+            && self.arrays.len() < usize::from(MAX_LEVELS)
         {
             self.pass(rows.start, buffer);
             self.arrays.push(rows.levels);
@@ -298,40 +309,50 @@ impl Framer {
         }
 
         let scanned_to = self.at + scanner.scanned();
-        let (fault, fault_at) = match trouble {
-            Trouble::TooLarge { .. } => (Fault::TooLarge(self.max_bytes), self.mark),
-            Trouble::TooDeep => (Fault::TooDeep, self.mark),
-            Trouble::Syntax(expected) => {
+        let (limit, error) = match trouble {
+            Trouble::Syntax(_) => (buffer.len(), scanned_to),
+            Trouble::TooLarge { .. } | Trouble::TooDeep => (scanned_to, usize::MAX),
+        };
+        let line = self.find_line(limit, error, buffer);
+        let before_error = line.filter(|line| *line < error);
+        self.restarts = match before_error {
+            Some(_) => self.restarts + 1,
+            None => 0,
+        };
+        let (fault, fault_at) = match (trouble, before_error) {
+            (Trouble::TooLarge { .. }, None) => (Fault::TooLarge(self.max_bytes), self.mark),
+            (Trouble::TooDeep, None) => (Fault::TooDeep, self.mark),
+            (Trouble::Syntax(expected), None) => {
                 let (found, place) = self.place_of_error(scanned_to, buffer);
                 (Fault::Syntax { expected, found }, place)
             }
-        };
-        let passing = self.passing(fault, fault_at);
-        match trouble {
-            Trouble::Syntax(_) => {
-                let error = self.offset + scanned_to as u64;
-                let again = error <= self.furthest_error;
-                self.furthest_error = self.furthest_error.max(error);
-                self.forget_brackets(buffer[self.at] == b'{');
-                let line = self.find_line(buffer.len(), !again, scanned_to, buffer);
-                self.mode = Mode::Recover(passing);
-                self.pass_into_recovery(line.unwrap_or(scanned_to) - self.at, buffer);
-                if line.is_some() {
-                    self.resume(frames);
-                }
+            // The value was cut off before that line, and swallowed what stands there.
+            (_, Some(line)) => {
+                let before = &buffer[self.at..line];
+                let mut scanner = Scanner::new();
+                scanner.feed(before);
+                let expected = scanner.end().err().unwrap_or(Expected::Value);
+                (
+                    Fault::Syntax { expected, found: None },
+                    self.mark.behind(trim_blanks_end(before)),
+                )
             }
-            Trouble::TooLarge { .. } | Trouble::TooDeep => {
-                // A record that was cut off may have swallowed those behind it.
-                let line = self.find_line(scanned_to, true, usize::MAX, buffer);
-                self.mode = Mode::Recover(passing);
-                self.pass_into_recovery(line.unwrap_or(scanned_to) - self.at, buffer);
-                if line.is_some() {
-                    self.forget_brackets(true);
-                    self.resume(frames);
-                } else if trouble == (Trouble::TooLarge { ended: true }) {
-                    self.resume(frames);
-                    self.after_value();
-                } else if let Mode::Recover(passing) = std::mem::replace(&mut self.mode, Mode::End) {
+        };
+        let begins_object = buffer[self.at] == b'{';
+        self.mode = Mode::Recover(self.passing(fault, fault_at));
+        self.pass_into_recovery(line.unwrap_or(scanned_to) - self.at, buffer);
+        match trouble {
+            _ if line.is_some() => {
+                self.forget_brackets(begins_object);
+                self.resume(frames);
+            }
+            Trouble::Syntax(_) => self.forget_brackets(begins_object),
+            Trouble::TooLarge { ended: true } => {
+                self.resume(frames);
+                self.after_value();
+            }
+            Trouble::TooLarge { ended: false } | Trouble::TooDeep => {
+                if let Mode::Recover(passing) = std::mem::replace(&mut self.mode, Mode::End) {
                     self.mode = Mode::Skip(scanner, passing);
                 }
             }
@@ -489,6 +510,7 @@ impl Framer {
     }
 
     fn take_line(&mut self, end: usize, next: usize, buffer: &[u8], frames: &mut Vec<Frame>) {
+        self.restarts = 0;
         frames.push(Frame {
             mark: self.mark,
             content: Content::Line {
@@ -509,16 +531,15 @@ impl Framer {
         self.mode = Mode::Between(Next::Value);
     }
 
-    /// The first line behind the first of the value at `at` that begins a value before `limit`: at or behind `error`, or, if
-    /// asked, indented no deeper than the value's line.
-    fn find_line(&self, limit: usize, before_error: bool, error: usize, buffer: &[u8]) -> Option<usize> {
+    /// The first line behind the first of the value at `at` that begins a value before `limit`: at or behind `error`, or
+    /// indented no deeper than the value's line.
+    fn find_line(&self, limit: usize, error: usize, buffer: &[u8]) -> Option<usize> {
+        let before_error = self.restarts < MAX_RESTARTS;
         let mut line = self.at;
         while let Some(newline) = memchr::memchr(b'\n', &buffer[line..limit]) {
             line += newline + 1;
-            let indent = buffer[line..limit]
-                .iter()
-                .take_while(|byte| is_blank(**byte) && **byte != b'\n')
-                .count();
+            let blanks = buffer[line..limit].iter();
+            let indent = blanks.take_while(|byte| is_blank(**byte) && **byte != b'\n').count();
             let first = line + indent;
             if first < limit
                 && begins_value(buffer[first])

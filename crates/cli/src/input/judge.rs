@@ -70,7 +70,12 @@ pub trait Visit {
     fn record(&mut self, item: Item<'_>);
     /// Something that is none.
     fn invalid(&mut self, invalid: Invalid<'_>);
+    /// A large value comes, for which much memory will be needed.
+    fn large(&mut self) {}
 }
+
+/// A value of more bytes is announced by [`Visit::large`].
+const LARGE_RECORD: usize = 256 * 1024;
 
 /// The rules.
 #[derive(Debug, Clone, Copy)]
@@ -128,10 +133,27 @@ impl Judge {
             Some(text) => text.get(start..end),
             None => std::str::from_utf8(bytes).ok(),
         };
+        if bytes.len() > LARGE_RECORD {
+            visit.large();
+        }
+        if let Some(text) = text
+            && let Ok(record) = Record::parse(text)
+        {
+            return self.object(&record, text, mark, line.is_some(), visit);
+        }
+        if let Some(forgot_brackets) = line {
+            let framer = Framer::inside(mark, self.max_bytes, forgot_brackets);
+            return self.frames(framer, bytes, visit);
+        }
+        // The framer has found it well formed; so it is no object, or not all of it is text. Of a response that says nothing
+        // about its rows.
+        let mut scanner = Scanner::new();
+        scanner.feed(bytes);
+        if let Some(rows) = scanner.rows() {
+            let framer = Framer::rows(mark.behind(&bytes[..rows.start]), self.max_bytes, rows);
+            return self.frames(framer, &bytes[rows.start..], visit);
+        }
         let Some(text) = text else {
-            if let Some(forgot_brackets) = line {
-                return self.inside(bytes, mark, forgot_brackets, visit);
-            }
             let valid = bytes.utf8_chunks().next().map_or(0, |chunk| chunk.valid().len());
             return visit.invalid(Invalid {
                 begin: mark,
@@ -141,22 +163,16 @@ impl Judge {
                 truncated: false,
             });
         };
-        match (Record::parse(text), line) {
-            (Ok(record), _) => self.object(&record, text, mark, line.is_some(), visit),
-            (Err(_), Some(forgot_brackets)) => self.inside(bytes, mark, forgot_brackets, visit),
-            (Err(_), None) => match found(text) {
-                // The framer has found it well formed: only a key can be no text.
-                "an object" => invalid(&LoneSurrogate, text, mark, visit),
-                found => invalid(&Reason::NoObject(found), text, mark, visit),
-            },
+        match found(text) {
+            "an object" => invalid(&LoneSurrogate, text, mark, visit),
+            found => invalid(&Reason::NoObject(found), text, mark, visit),
         }
     }
 
     /// Visits the values of a text one by one.
-    fn inside(&self, bytes: &[u8], mark: Mark, forgot_brackets: bool, visit: &mut impl Visit) {
-        let mut framer = Framer::inside(mark, self.max_bytes, forgot_brackets);
+    fn frames(&self, mut framer: Framer, text: &[u8], visit: &mut impl Visit) {
         let mut frames = Vec::new();
-        let mut rest = bytes;
+        let mut rest = text;
         loop {
             let consumed = framer.advance(rest, true, &mut frames);
             if frames.is_empty() {
@@ -175,11 +191,13 @@ impl Judge {
             match Response::of(record) {
                 Some(Response::Rows(rows)) => {
                     let mark = mark.behind(before(rows.get(), text));
-                    return self.inside(rows.get().as_bytes(), mark, false, visit);
+                    let framer = Framer::inside(mark, self.max_bytes, false);
+                    return self.frames(framer, rows.get().as_bytes(), visit);
                 }
                 Some(Response::Row(row)) => {
                     let mark = mark.behind(before(row.get(), text));
-                    return self.inside(row.get().as_bytes(), mark, false, visit);
+                    let framer = Framer::inside(mark, self.max_bytes, false);
+                    return self.frames(framer, row.get().as_bytes(), visit);
                 }
                 Some(Response::Failure(error)) => return invalid(&error, text, mark, visit),
                 Some(Response::Neither) => return invalid(&Reason::NoRows, text, mark, visit),

@@ -96,6 +96,8 @@ fn every_form_that_files_have() {
         format!("[\n  {one},\n  {two}\n]\n"),
         format!("[{one}, \n {two}]\n"),
         format!("[{one}]\n[{two}]"),
+        format!("[[{one}],[[{two}]]]"),
+        format!("{one},\n{two},\n"),
         format!("{one}\n[{two}]"),
         format!(
             r#"{{"success":true,"data":{{"success":true,"data":[{one},{two}],"pagination":{{"next_start_element_id":2}}}}}}"#
@@ -126,11 +128,11 @@ fn a_broken_record_costs_only_itself() {
         ),
         (
             format!("{one}\n{{\"id\":9,\"a\":\n{two}\n{three}"),
-            "3:37: expected `,` or `}`, found the end of the line",
+            "2:13: expected a value, found the end of the line",
         ),
         (
             format!("{one}\n{{\"id\":9,\"a\":[1,\n{two}\n{three}"),
-            "expected `,` or `]`",
+            "2:16: expected a value, found the end of the line",
         ),
         (
             format!("{one}\n{{\"id\":9,\"a\":{{\"b\":1}}\n{two}\n{three}"),
@@ -173,7 +175,7 @@ fn a_broken_record_costs_only_itself() {
         ),
         (
             format!("[\n{one},\n{}\n{two},{three}]", "[".repeat(150)),
-            "3:1: more than 128 levels",
+            "3:151: expected a value or `]`, found the end of the line",
         ),
         (
             format!("{one}\n\u{7f}\n{two}\n{three}"),
@@ -185,6 +187,33 @@ fn a_broken_record_costs_only_itself() {
         assert_eq!(found.invalid.len(), 1, "{text}\n{found:?}");
         assert!(found.invalid[0].contains(invalid), "{text}\n{found:?}");
     }
+}
+
+#[test]
+fn many_broken_records_cost_only_themselves() {
+    let open = "{\"id\":9,\"a\":\n";
+    let found = whole(&format!("{}{}\n{}\n", open.repeat(5), record(1), record(2)));
+    assert_eq!(ids(&found), [1, 2], "{found:?}");
+    assert_eq!(found.invalid.len(), 5, "{found:?}");
+}
+
+#[test]
+fn a_response_keeps_its_other_rows() {
+    let (one, three) = (record(1), record(3));
+    for text in [
+        format!("{{\"data\":[{one},{{\"a\":\"?\"}},{three}]}}"),
+        format!("{{\"data\":[{one},\n{{\"a\":\"?\"}},\n{three}]}}"),
+        format!("{{\"data\":[{one},{three}],\"m\":\"?\"}}"),
+    ] {
+        let text = text.into_bytes();
+        let text: Vec<u8> = text
+            .into_iter()
+            .map(|byte| if byte == b'?' { 0xff } else { byte })
+            .collect();
+        assert_eq!(ids(&found(&text, &[])), [1, 3], "{}", String::from_utf8_lossy(&text));
+    }
+    let key = format!(r#"{{"\ud800":1,"data":[{one},{three}]}}"#);
+    assert_eq!(whole(&key).invalid.len(), 1);
 }
 
 #[test]
@@ -309,7 +338,7 @@ proptest! {
         let text = [record(1).as_bytes(), b"\n", &line, b"\n", record(2).as_bytes(), b"\n", record(3).as_bytes()].concat();
         let found = found(&text, &pieces);
         prop_assert_eq!(ids(&found), [1, 2, 3], "{:?}", found);
-        let nothing = line.iter().all(|byte| b"\xef\xbb\xbf \t\r".contains(byte));
+        let nothing = line.iter().all(|byte| b"\xef\xbb\xbf, \t\r".contains(byte));
         prop_assert!(nothing || found.invalid.len() == 1, "{:?}", found);
     }
 
