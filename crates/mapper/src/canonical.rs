@@ -100,11 +100,11 @@ pub fn write(
     Ok(())
 }
 
-/// Finds out whether [`write`] would fail. `spare` is overwritten.
+/// Finds out whether [`write()`] would fail. `spare` is overwritten.
 ///
 /// # Errors
 ///
-/// [`LoneSurrogate`], as [`write`].
+/// [`LoneSurrogate`], as [`write()`].
 pub fn check(record: &Record<'_>, spare: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
     if !record.is_plain() {
         for raw in record.values() {

@@ -52,7 +52,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     dead_letter: Option<PathBuf>,
 
-    /// Take the settings of the mapping from the [mapper] table of this file
+    /// Take the settings of the mapping from the `[mapper]` table of this file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
