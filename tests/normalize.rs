@@ -356,6 +356,25 @@ fn what_cannot_be_read_or_written() {
 }
 
 #[test]
+fn what_is_written_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.ndjson");
+    fs::write(&path, RECORD).unwrap();
+    let file = path.to_str().unwrap();
+    let append = File::options().append(true).open(&path).unwrap();
+    for mut command in [logferry(&[file]), logferry(&["--dead-letter", file, file])] {
+        let output = command.stdout(append.try_clone().unwrap()).output().unwrap();
+        assert_exit(&output, 64);
+        assert!(
+            text(&output.stderr).contains("is input and output at once"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), RECORD);
+}
+
+#[test]
 fn help_shows_an_example() {
     for args in [&["--help"][..], &["normalize", "--help"]] {
         let output = Command::new(env!("CARGO_BIN_EXE_logferry"))
@@ -435,6 +454,37 @@ fn peak_memory(feed: impl FnOnce(&mut ChildStdin)) -> u64 {
     peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
+/// Each is far deeper than a record may be; none may take long.
+#[test]
+fn nothing_is_too_deep() {
+    for (open, close) in [
+        ("[", "]"),
+        ("{\"a\":", "}"),
+        ("{\"data\":", "}"),
+        ("{\"data\":[", "]}"),
+        ("[{\"x\":", "}]"),
+    ] {
+        let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        for input in [
+            format!("{deep}\n{RECORD}\n"),
+            format!("[\n{deep},\n{RECORD}\n]\n"),
+            deep[..deep.len() / 2].to_owned() + "\n" + RECORD,
+        ] {
+            let output = run(&["--events", "sync_end"], input.as_bytes());
+            assert_exit(&output, 2);
+            assert_eq!(events_of(&output.stdout), ["sync_end"], "{}", &input[..20]);
+        }
+    }
+}
+
+#[test]
+fn a_report_is_one_line_whatever_the_api_says() {
+    let output = run(&[], br#"{"success":false,"message":"a\n\u001b[31mb"}"#);
+    assert_exit(&output, 2);
+    let expected = "<stdin>:1:1: the API answered with an error: a\\n\\u{1b}[31mb\n1 of 1 records were invalid\n";
+    assert_eq!(text(&output.stderr), expected);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_is_bounded_whatever_comes() {
@@ -457,6 +507,10 @@ fn memory_is_bounded_whatever_comes() {
         (
             "objects that never close",
             peak_memory(repeat("", "{\"a\":", 64 * MEBIBYTE)),
+        ),
+        (
+            "a number and blanks that never end",
+            peak_memory(repeat("42", " ", 64 * MEBIBYTE)),
         ),
         (
             "text that is no JSON",

@@ -113,6 +113,10 @@ fn settings_from(text: &str, variable: impl Fn(&str) -> Option<String>) -> Resul
 fn interpolate(value: &mut Spanned<DeValue<'_>>, variable: &impl Fn(&str) -> Option<String>) -> Result<(), Wrong> {
     let span = value.span();
     match value.get_mut() {
+        DeValue::String(text) if text.starts_with("SECRET[") => {
+            let message = "nothing in [mapper] is a secret, and `SECRET[…]` is not read here".to_owned();
+            return Err(Wrong { span, message });
+        }
         DeValue::String(text) if text.contains('$') => {
             *text = replaced(text, variable)
                 .map_err(|message| Wrong { span, message })?

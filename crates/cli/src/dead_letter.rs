@@ -40,5 +40,5 @@ pub fn write(reason: &dyn Display, source: &str, line: u64, record: &[u8], trunc
 }
 
 fn is_readable_json(text: &str) -> bool {
-    serde_json::from_str::<&RawValue>(text).is_ok() && !Scanner::is_too_deep(text, 0) && is_text(text)
+    serde_json::from_str::<&RawValue>(text).is_ok() && !Scanner::is_too_deep(text) && is_text(text)
 }

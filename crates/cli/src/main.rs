@@ -8,10 +8,10 @@
 mod command;
 mod config;
 mod dead_letter;
+mod descriptor;
 mod exit;
 mod input;
 mod ordered;
-mod pipe;
 mod suggest;
 
 use std::io::Write as _;

@@ -20,6 +20,7 @@ struct State<W> {
     /// Threads that are still at work.
     running: usize,
     stopped: bool,
+    panicked: bool,
 }
 
 /// Writing has been stopped, by an error or because nobody reads.
@@ -35,6 +36,7 @@ impl<W: Send + 'static> Turns<W> {
                 due: 0,
                 running: threads,
                 stopped: false,
+                panicked: false,
             }),
             due: Condvar::new(),
             done: Condvar::new(),
@@ -75,13 +77,14 @@ impl<W: Send + 'static> Turns<W> {
     }
 
     /// Waits for the threads, or for the stop: a thread that waits for its input would not see that. Then `finish` has the
-    /// last word.
-    pub fn wait<T>(&self, finish: impl FnOnce(&mut W) -> T) -> T {
+    /// last word; it is told whether a thread panicked.
+    pub fn wait<T>(&self, finish: impl FnOnce(&mut W, bool) -> T) -> T {
         let mut state = self.lock();
         while state.running > 0 && !state.stopped {
             state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        finish(&mut state.writer)
+        let panicked = state.panicked;
+        finish(&mut state.writer, panicked)
     }
 
     fn lock(&self) -> MutexGuard<'_, State<W>> {
@@ -96,7 +99,8 @@ impl<W: Send + 'static> Drop for Thread<W> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.running -= 1;
-        state.stopped |= std::thread::panicking();
+        state.panicked |= std::thread::panicking();
+        state.stopped |= state.panicked;
         self.0.due.notify_all();
         self.0.done.notify_all();
     }

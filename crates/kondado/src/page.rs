@@ -1,10 +1,14 @@
 //! A response of the API: rows, an error, or neither.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde_json::value::RawValue;
 
 use crate::record::{self, Record};
+
+/// Keys that make an object a record, of whatever system, and not the wrapping of one.
+pub const RECORD_KEYS: [&str; 4] = ["message_event", "pipeline_id", "model_id", "event"];
 
 /// What an API response holds. `success` and `data` wrap each other to a depth that differs by endpoint.
 #[derive(Debug, Clone)]
@@ -19,14 +23,24 @@ pub enum Response<'a> {
     Neither,
 }
 
-/// The API's own words for a failure.
+/// The API's own words for a failure; as they came, where they are no strings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the API answered with an error: {error}{}{message}", if error.is_empty() || message.is_empty() { "" } else { ": " })]
 pub struct ApiError<'a> {
     /// `error`, such as `RATE_LIMIT_EXCEEDED`.
     pub error: Cow<'a, str>,
     /// `message`, for a person.
     pub message: Cow<'a, str>,
+}
+
+impl fmt::Display for ApiError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the API answered with an error: ")?;
+        match (self.error.as_ref(), self.message.as_ref()) {
+            ("", "") => f.write_str("it does not say which"),
+            (words, "") | ("", words) => f.write_str(words),
+            (error, message) => write!(f, "{error}: {message}"),
+        }
+    }
 }
 
 impl<'a> Response<'a> {
@@ -39,10 +53,10 @@ impl<'a> Response<'a> {
         loop {
             if wrapper.other("success").is_some_and(|success| success.get() == "false") {
                 let words = |key| {
-                    wrapper
-                        .other(key)
-                        .and_then(|raw| record::text(raw, false))
-                        .unwrap_or_default()
+                    let raw = wrapper.other(key).filter(|raw| raw.get() != "null");
+                    raw.map_or(Cow::Borrowed(""), |raw| {
+                        record::text(raw, false).unwrap_or(Cow::Borrowed(raw.get()))
+                    })
                 };
                 return Some(Response::Failure(ApiError {
                     error: words("error"),
@@ -65,10 +79,8 @@ impl<'a> Response<'a> {
 }
 
 fn is_wrapper(object: &Record<'_>) -> bool {
-    use crate::record::Field::{ModelId, PipelineId};
-
-    let is_row = object.raw(PipelineId).is_some() || object.raw(ModelId).is_some();
-    !is_row && (object.other("success").is_some() || object.other("data").is_some())
+    let has = |key: &&str| object.get(key).is_some();
+    !RECORD_KEYS.iter().any(has) && ["success", "data"].iter().any(has)
 }
 
 #[cfg(test)]
@@ -105,6 +117,18 @@ mod tests {
             (
                 r#"{"success":true,"data":{"error":"BAD","data":[],"success":false}}"#,
                 "the API answered with an error: BAD",
+            ),
+            (
+                r#"{"success":false}"#,
+                "the API answered with an error: it does not say which",
+            ),
+            (
+                r#"{"success":false,"error":{"code":7}}"#,
+                r#"the API answered with an error: {"code":7}"#,
+            ),
+            (
+                r#"{"data":{"event":"x","data":{"a":1}}}"#,
+                r#"row {"event":"x","data":{"a":1}}"#,
             ),
             (r#"{"success":true}"#, "neither"),
             (r#"{"success":true,"data":null}"#, "neither"),

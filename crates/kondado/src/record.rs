@@ -135,8 +135,8 @@ fields! {
 pub struct Record<'a> {
     fields: [Option<&'a RawValue>; FIELDS],
     others: Vec<(Cow<'a, str>, &'a RawValue)>,
-    /// Whether there are neither escapes nor values in values, as in most records: then strings need not be searched for the
-    /// one, nor values for the other.
+    /// Whether there are no escapes, objects and arrays, as in most records: then strings need not be decoded, and every value
+    /// is one token.
     plain: bool,
 }
 
@@ -194,6 +194,11 @@ impl<'a> Record<'a> {
         found.map(|(_, raw)| *raw)
     }
 
+    /// The value of any key, as it came.
+    pub fn get(&self, key: &str) -> Option<&'a RawValue> {
+        Field::from_name(key).map_or_else(|| self.other(key), |field| self.raw(field))
+    }
+
     /// All members: the documented ones of the stream in documented order, then the others by code point, each key once.
     pub fn members(&self, stream: Stream) -> impl Iterator<Item = (&str, &'a RawValue, Numeric)> {
         let given = |&field: &Field| Some((field.name(), self.raw(field)?, field.numeric()));
@@ -205,21 +210,12 @@ impl<'a> Record<'a> {
         let foreign = Field::ALL.iter().filter(|field| !field.is_in(stream)).filter_map(given);
         let others = self.others.iter().map(|(key, raw)| (key.as_ref(), *raw, Numeric::No));
         let mut others: Vec<_> = foreign.chain(others).collect();
+        // The one given last first, and sorting is stable: so it is the first of equal keys, which stays.
+        others.reverse();
         others.sort_by_key(|(key, ..)| *key);
-        // Sorting is stable, so the last of equal keys is the one given last.
-        let last_of_key = others
-            .iter()
-            .enumerate()
-            .filter(|(index, (key, ..))| others.get(index + 1).is_none_or(|(next, ..)| next != key));
-        let others: Vec<_> = last_of_key.map(|(_, member)| *member).collect();
+        others.dedup_by_key(|(key, ..)| *key);
 
         documented.chain(others)
-    }
-
-    /// Every value, in no order; all that were given, duplicates of undocumented keys included.
-    pub fn values(&self) -> impl Iterator<Item = &'a RawValue> {
-        let fields = self.fields.iter().flatten().copied();
-        fields.chain(self.others.iter().map(|(_, raw)| *raw))
     }
 
     /// Whether the record is known to have neither escapes nor objects or arrays as values.

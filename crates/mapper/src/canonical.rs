@@ -105,9 +105,9 @@ pub fn write(
 /// # Errors
 ///
 /// [`LoneSurrogate`], as [`write()`].
-pub fn check(record: &Record<'_>, spare: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
+pub fn check(stream: Stream, record: &Record<'_>, spare: &mut Vec<u8>) -> Result<(), LoneSurrogate> {
     if !record.is_plain() {
-        for raw in record.values() {
+        for (_, raw, _) in record.members(stream) {
             spare.clear();
             compact(raw.get(), Strings::Escaped, spare)?;
         }

@@ -4,17 +4,12 @@ use logferry_kondado::Stream;
 use sha1::{Digest, Sha1};
 use uuid::{Builder, Uuid};
 
-/// The id of a record: of its URL-like name, `https://k2.kondado.com.br/pipeline_logs/<id>` or `…/model_logs/<id>`. For a
+/// The id of a record: of its URL, `https://k2.kondado.com.br/pipeline_logs/<id>` or `…/model_logs/<id>`. For a
 /// pipeline log it is the `sync_id` of its events.
 pub fn record_id(stream: Stream, id: u64) -> Uuid {
-    let base = match stream {
-        Stream::PipelineLogs => "https://k2.kondado.com.br/pipeline_logs/",
-        Stream::ModelLogs => "https://k2.kondado.com.br/model_logs/",
-    };
-    v5(
-        Uuid::NAMESPACE_URL,
-        &[base.as_bytes(), itoa::Buffer::new().format(id).as_bytes()],
-    )
+    let mut digits = itoa::Buffer::new();
+    let url = ["https://k2.kondado.com.br/", stream.name(), "/", digits.format(id)];
+    v5(Uuid::NAMESPACE_URL, &url.map(str::as_bytes))
 }
 
 /// The id of one of a record's events.

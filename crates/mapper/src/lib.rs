@@ -21,7 +21,7 @@ pub mod fivetran;
 pub mod identity;
 pub mod inverse;
 mod model_log;
-pub mod naming;
+mod naming;
 mod pipeline_log;
 pub mod settings;
 
@@ -94,7 +94,7 @@ impl Mapper {
             )?;
         } else {
             // Whether a record is valid must not depend on which events are selected.
-            canonical::check(record, &mut scratch.spare)?;
+            canonical::check(stream, record, &mut scratch.spare)?;
         }
         let lines = Lines {
             selection: self.settings.events,

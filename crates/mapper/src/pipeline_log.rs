@@ -110,6 +110,8 @@ fn write_state(record: &Record<'_>, out: &mut Vec<u8>) -> bool {
     for (key, savepoint) in [(r#"{"initial_savepoint":"#, initial), (r#","new_savepoint":"#, new)] {
         out.extend_from_slice(key.as_bytes());
         match savepoint {
+            // Of a plain record every value is one token.
+            Some(raw) if record.is_plain() => out.extend_from_slice(raw.get().as_bytes()),
             Some(raw) => write_for_event(raw, out),
             None => out.extend_from_slice(b"null"),
         }

@@ -17,6 +17,7 @@ pub struct Settings {
     #[serde(deserialize_with = "text_without_nul")]
     pub connector_type: String,
     /// Settings of single pipelines, by pipeline id.
+    #[serde(deserialize_with = "by_pipeline_id")]
     pub pipelines: BTreeMap<u64, PipelineSettings>,
 }
 
@@ -46,6 +47,20 @@ impl Default for Settings {
             pipelines: BTreeMap::new(),
         }
     }
+}
+
+/// An id has one spelling, so that no two tables can be for the same pipeline.
+fn by_pipeline_id<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<u64, PipelineSettings>, D::Error> {
+    let tables = BTreeMap::<String, PipelineSettings>::deserialize(deserializer)?;
+    let ids = tables.into_iter().map(|(key, table)| match key.parse::<u64>() {
+        Ok(id) if id.to_string() == key => Ok((id, table)),
+        _ => Err(serde::de::Error::custom(format_args!(
+            "`{key}` is no pipeline id, expected a number such as 702"
+        ))),
+    });
+    ids.collect()
 }
 
 fn text_without_nul<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use logferry_kondado::{Record, Stream};
 use logferry_mapper::canonical::{self, Form};
-use logferry_mapper::{Mapper, Scratch, inverse};
+use logferry_mapper::{Mapper, Scratch, Selection, Settings, inverse};
 use logferry_model::{Event, Severity, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
@@ -302,8 +302,10 @@ fn says(text: &str, plain: &Plain) -> bool {
         Plain::List(items) => serde_json::from_str::<Vec<&RawValue>>(text).is_ok_and(|found| {
             found.len() == items.len() && found.iter().zip(items).all(|(text, item)| says(text.get(), item))
         }),
-        Plain::Map(members) => serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text)
-            .is_ok_and(|found| members.iter().all(|(key, _)| found.contains_key(key))),
+        Plain::Map(members) => serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text).is_ok_and(|found| {
+            let last: BTreeMap<_, _> = members.iter().map(|(key, value)| (key, value)).collect();
+            found.len() == last.len() && last.iter().all(|(key, value)| says(found[*key].get(), value))
+        }),
     }
 }
 
@@ -368,6 +370,31 @@ proptest! {
             prop_assert_eq!(std::str::from_utf8(&written).unwrap(), line);
             prop_assert!(!line.replace("\\\\", "").contains("\\u0000"), "{}", line);
         }
+    }
+
+    /// What is selected changes neither whether a record is valid nor the lines that are selected.
+    #[test]
+    fn a_selection_only_leaves_out(
+        sample in sample(),
+        dress in dress(),
+        names in subsequence(Selection::names().collect::<Vec<_>>(), 0..10),
+        twice in prop::option::of(select(vec!["\"x\":\"\\ud800\",\"x\":1,", "\"x\":1,\"x\":\"\\ud800\",", "\"id\":\"\\ud800\","])),
+    ) {
+        let text = dress.write(&sample).replacen('{', &format!("{{{}", twice.unwrap_or_default()), 1);
+        let record = Record::parse(&text).expect("the writer writes JSON");
+        let map = |events| {
+            let mut out = Vec::new();
+            let mapper = Mapper::new(Settings { events, ..Settings::default() });
+            mapper
+                .map(sample.stream, &record, &mut Scratch::default(), &mut out, |_, _| {})
+                .map(|()| String::from_utf8(out).expect("events are UTF-8"))
+                .map_err(|error| error.to_string())
+        };
+        let all = map(Selection::ALL).map(|lines| {
+            let selected = |line: &&str| names.iter().any(|name| line.starts_with(&format!("{{\"event\":\"{name}\"")));
+            lines.lines().filter(selected).map(|line| format!("{line}\n")).collect::<String>()
+        });
+        prop_assert_eq!(map(Selection::of(names.iter().copied()).expect("names")), all);
     }
 
     /// Law 4, for the mapper: no text makes it panic.

@@ -16,6 +16,12 @@ use crate::severity::Severity;
 pub enum Group {
     /// "Connector log events".
     Connector,
+    /// "Dashboard activity log events".
+    Dashboard,
+    /// "REST API call log events".
+    Api,
+    /// "Audit Trail log events".
+    Audit,
     /// "Transformation".
     Transformation,
 }

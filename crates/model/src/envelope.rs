@@ -86,7 +86,7 @@ impl<'a> Event<'a> {
                 error,
                 found: excerpt(created),
             })?;
-        let data = members.take_raw("data");
+        let data = members.take_raw("data").filter(|raw| raw.get() != "null");
 
         let mut tail = EnvelopeTail::from_members(members);
         // Absent keys are absent, so a null at the top says nothing.

@@ -74,11 +74,6 @@ impl<'a> Rest<'a> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
-    /// Adds a member at the end.
-    pub fn push(&mut self, key: impl Into<Cow<'a, str>>, value: Json<'a>) {
-        self.0.push((key.into(), value));
-    }
-
     pub(crate) fn remove_nulls(&mut self) {
         self.0.retain(|(_, value)| value.as_str() != "null");
     }

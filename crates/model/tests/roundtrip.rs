@@ -95,7 +95,10 @@ fn event() -> impl Strategy<Value = String> {
     );
     (select(names), data, "\\.[0-9]{3,9}", envelope).prop_map(|(name, data, fraction, envelope)| {
         let mut members = vec![format!("\"event\":\"{name}\"")];
-        members.extend(data.map(|data| format!("\"data\":{data}")));
+        members.extend(
+            data.filter(|data| data != "null")
+                .map(|data| format!("\"data\":{data}")),
+        );
         members.push(format!("\"created\":\"2023-07-07T09:56:43{fraction}Z\""));
         members.extend(envelope.iter().map(|(key, value)| format!("\"{key}\":{value}")));
         format!("{{{}}}", members.join(","))

@@ -1,7 +1,7 @@
 //! `logferry normalize`: records in, canonical events out.
 
 use std::fmt::Write as _;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -17,10 +17,13 @@ use crate::input::judge::{self, Invalid, Item, Judge, Visit};
 use crate::input::reader::{Batch, Reader, Source};
 use crate::ordered::{Stopped, Turns};
 use crate::suggest::with_suggestion;
-use crate::{config, dead_letter, pipe, say};
+use crate::{config, dead_letter, descriptor, say};
 
 /// Output that a thread holds before it waits for its turn to write.
 const HELD_OUTPUT: usize = 2 * 1024 * 1024;
+
+/// A batch with a larger buffer holds large records.
+const LARGE_BATCH: usize = 1024 * 1024;
 
 /// More threads than this have little to do, and each takes memory.
 const MOST_THREADS_BY_DEFAULT: usize = 8;
@@ -98,6 +101,22 @@ pub fn run(args: Args) -> Exit {
         }
     };
 
+    for file in &args.files {
+        let is_output = |metadata: &_| {
+            descriptor::is_file(&io::stdout(), metadata)
+                || dead_letters
+                    .as_ref()
+                    .is_some_and(|letters| descriptor::is_file(letters, metadata))
+        };
+        if fs::metadata(file).is_ok_and(|metadata| is_output(&metadata)) {
+            say(&format_args!(
+                "{}: is input and output at once, and would never end",
+                file.display()
+            ));
+            return Exit::Usage;
+        }
+    }
+
     let threads = args.threads.map_or_else(default_threads, NonZeroUsize::get);
     let mut files = args.files;
     if files.is_empty() {
@@ -114,9 +133,10 @@ pub fn run(args: Args) -> Exit {
     }));
     let mapper = Arc::new(Mapper::new(settings));
     let keeps_dead_letters = dead_letters.is_some();
-    pipe::enlarge(&io::stdout());
+    descriptor::enlarge(&io::stdout());
     let turns = Turns::new(Output::new(dead_letters), threads);
 
+    let mut started = 0;
     for _ in 0..threads {
         let worker = turns.thread();
         let (turns, input, mapper) = (Arc::clone(&turns), Arc::clone(&input), Arc::clone(&mapper));
@@ -137,12 +157,27 @@ pub fn run(args: Args) -> Exit {
             };
             thread.work(&input, judge);
         };
-        if let Err(error) = std::thread::Builder::new().spawn(work) {
-            // The closure is dropped, and with it the thread's share; the others do its work, if there are any.
-            say(&format_args!("cannot start a thread: {error}"));
+        match std::thread::Builder::new().spawn(work) {
+            Ok(_) => started += 1,
+            // The closure is dropped, and with it the thread's share of the work, which is the others'.
+            Err(error) => say(&format_args!("cannot start a thread: {error}")),
         }
     }
-    turns.wait(|output| output.finish())
+    turns.wait(|output, panicked| match output.finish() {
+        _ if panicked || started == 0 => Exit::Failure,
+        exit => exit,
+    })
+}
+
+/// Appends a text as one line: what would move a terminal's cursor is escaped.
+fn push_line(text: &str, out: &mut String) {
+    for c in text.chars() {
+        match c.is_control() {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out.push('\n');
 }
 
 fn default_threads() -> usize {
@@ -180,7 +215,7 @@ struct Held {
     dead_letters: Vec<u8>,
     records: u64,
     invalid: u64,
-    /// Whether the source itself, as the gzip that it is, was damaged.
+    /// Whether something other than a record was damaged: an array without its end, a gzip stream.
     damaged: bool,
     io_error: bool,
 }
@@ -211,14 +246,14 @@ impl Thread<'_> {
     fn work(&mut self, input: &Mutex<Input>, judge: Judge) {
         let mut batch = Batch::default();
         while !self.turn.stopped {
-            {
-                let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
-                self.turn.number = input.batches;
-                if !input.reader.next(&mut batch) {
-                    return;
-                }
-                input.batches += 1;
+            let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
+            self.turn.number = input.batches;
+            if !input.reader.next(&mut batch) {
+                return;
             }
+            input.batches += 1;
+            // No other large batch is read before this one is written.
+            let large = (batch.buffer.capacity() > LARGE_BATCH).then_some(input);
             self.source = Arc::clone(&batch.source);
             judge.batch(&batch, self);
             if let Some(error) = &batch.error {
@@ -226,6 +261,10 @@ impl Thread<'_> {
             }
             self.turn.write(&mut self.events, &mut self.held);
             self.turn.turns.pass();
+            if large.is_some() {
+                batch = Batch::default();
+                self.scratch = Scratch::default();
+            }
         }
     }
 
@@ -243,11 +282,11 @@ impl Thread<'_> {
 impl Visit for Thread<'_> {
     fn record(&mut self, item: Item<'_>) {
         let (events, held, turn) = (&mut self.events, &mut self.held, &mut self.turn);
-        held.records += 1;
         let stream = match item.kind {
             judge::Kind::Pipeline => Stream::PipelineLogs,
             judge::Kind::Model => Stream::ModelLogs,
             judge::Kind::Fivetran => {
+                held.records += 1;
                 fivetran::write(item.text, events);
                 return turn.write_if_much(events, held);
             }
@@ -257,40 +296,45 @@ impl Visit for Thread<'_> {
             .map(stream, item.record, &mut self.scratch, events, |events, _| {
                 turn.write_if_much(events, held);
             });
-        if let Err(error) = mapped {
-            let faulty = match &error {
+        if let Err(error) = &mapped {
+            let faulty = match error {
                 Error::Field(error) => item.record.raw(error.field()),
-                Error::LoneSurrogate(_) => item.record.values().find(|raw| !json::is_text(raw.get())),
+                Error::LoneSurrogate(_) => {
+                    let mut members = item.record.members(stream);
+                    members.find_map(|(_, raw, _)| (!json::is_text(raw.get())).then_some(raw))
+                }
             };
             let place = faulty.map(|raw| judge::before(raw.get(), item.text));
-            self.held.records -= 1;
             self.invalid(Invalid {
                 begin: item.mark,
                 at: place.map_or(item.mark, |before| item.mark.behind(before)),
-                reason: &error,
+                reason: error,
                 text: item.text.as_bytes(),
                 truncated: false,
             });
+        } else {
+            self.held.records += 1;
         }
     }
 
     fn large(&mut self) {
         // The turn is one thread's alone: so there is only one large record at work at a time.
         self.turn.write(&mut self.events, &mut self.held);
-        self.scratch = Scratch::default();
     }
 
     fn invalid(&mut self, invalid: Invalid<'_>) {
         let held = &mut self.held;
+        let at = invalid.at;
+        let _ = write!(held.reports, "{}:{}:{}: ", self.source, at.line, at.column);
+        push_line(&invalid.reason.to_string(), &mut held.reports);
+        if invalid.text.is_empty() {
+            // Something is wrong between records, and no record is lost by it.
+            held.damaged = true;
+            return self.turn.write_if_much(&mut self.events, held);
+        }
         held.records += 1;
         held.invalid += 1;
-        let at = invalid.at;
-        let _ = writeln!(
-            held.reports,
-            "{}:{}:{}: {}",
-            self.source, at.line, at.column, invalid.reason
-        );
-        if self.keeps_dead_letters && !invalid.text.is_empty() {
+        if self.keeps_dead_letters {
             dead_letter::write(
                 invalid.reason,
                 &self.source,

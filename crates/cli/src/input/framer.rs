@@ -5,7 +5,7 @@
 //!
 //! - *A closed line* is a line that begins a value with `{`, ends with `}`, and is followed by a line that begins with `{` or
 //!   `[`, or by the end. It is framed without looking inside, and stands or falls alone. (A well-formed value that
-//!   were not complete there could only go on with `,`, `]` or `}`.)
+//!   was not complete there could only go on with `,`, `]` or `}`.)
 //! - Every other value is framed where the [`Scanner`] finds its end.
 //! - An object is held whole, so that its keys can tell what it is, up to the size of a record. If it is larger, deeper or
 //!   broken, and looks like a response, its rows are framed one by one.
@@ -55,6 +55,8 @@ enum Mode {
     Between(Next),
     /// In a value that begins at `at`.
     Value(Scanner),
+    /// Behind a value that begins at `at`, of which it is not known whether its line ends with it.
+    Ended(Scanner),
     /// In a value that begins at `at` and is none.
     Faulty(Scanner, Trouble),
     /// In a value that is too large or too deep: scanned, but not held.
@@ -147,6 +149,7 @@ impl Framer {
         match std::mem::replace(&mut self.mode, Mode::End) {
             Mode::Between(next) => self.between(next, buffer, end, frames),
             Mode::Value(scanner) => self.value(scanner, buffer, end, frames),
+            Mode::Ended(scanner) => self.end_value(scanner, buffer, end, frames),
             Mode::Faulty(scanner, trouble) => self.faulty(scanner, trouble, buffer, end, frames),
             Mode::Skip(scanner, passing) => self.skip(scanner, passing, buffer, end, frames),
             Mode::Tail(scanner) => self.tail(scanner, buffer, end, frames),
@@ -222,12 +225,12 @@ impl Framer {
     fn value(&mut self, mut scanner: Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
         let rest = &buffer[self.at + scanner.scanned()..];
         // One byte more than a record may have is enough to know that it is too large.
-        let room = self.max_bytes + 1 - scanner.scanned();
+        let room = self.max_bytes.saturating_add(1) - scanner.scanned();
         let step = scanner.feed(&rest[..rest.len().min(room)]);
         let ended = matches!(step, Step::Done(_)) || (end && step == Step::More && scanner.end().is_ok());
         let trouble = match step {
             _ if scanner.scanned() > self.max_bytes => Trouble::TooLarge { ended },
-            _ if ended => return self.end_value(&scanner, buffer, end, frames),
+            _ if ended => return self.end_value(scanner, buffer, end, frames),
             Step::TooDeep(_) => Trouble::TooDeep,
             Step::Wrong(_, expected) => Trouble::Syntax(expected),
             _ if end => Trouble::Syntax(scanner.end().err().unwrap_or(Expected::Value)),
@@ -240,14 +243,15 @@ impl Framer {
     }
 
     /// A well-formed value is whole.
-    fn end_value(&mut self, scanner: &Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
+    fn end_value(&mut self, scanner: Scanner, buffer: &[u8], end: bool, frames: &mut Vec<Frame>) -> bool {
         let value_end = self.at + scanner.scanned();
         if self.arrays.is_empty() && !begins_value(buffer[self.at]) {
             // No record begins so, and what is no JSON often does: it is one with the rest of its line.
-            let mut behind = buffer[value_end..].iter();
-            match behind.find(|byte| **byte == b'\n' || !is_blank(**byte)) {
-                None if !end => {
-                    self.mode = Mode::Value(Scanner::new());
+            let behind = &buffer[value_end..];
+            let behind = &behind[..behind.len().min(MAX_BLANKS)];
+            match behind.iter().find(|byte| **byte == b'\n' || !is_blank(**byte)) {
+                None if !end && behind.len() < MAX_BLANKS => {
+                    self.mode = Mode::Ended(scanner);
                     return false;
                 }
                 Some(b':') if self.forgot_brackets => {

@@ -6,7 +6,7 @@ use logferry_kondado::page::Response;
 use logferry_kondado::{Field, Record};
 use logferry_model::json::LoneSurrogate;
 
-use super::frame::{Content, Fault, Frame};
+use super::frame::{Content, Frame};
 use super::framer::Framer;
 use super::mark::Mark;
 use super::reader::Batch;
@@ -138,15 +138,17 @@ impl Judge {
         }
         if let Some(text) = text
             && let Ok(record) = Record::parse(text)
+            // Of a value the framer has seen how deep it is, of a line it has not.
+            && (line.is_none() || record.is_plain() || !Scanner::is_too_deep(text))
         {
-            return self.object(&record, text, mark, line.is_some(), visit);
+            return self.object(&record, text, mark, visit);
         }
         if let Some(forgot_brackets) = line {
             let framer = Framer::inside(mark, self.max_bytes, forgot_brackets);
             return self.frames(framer, bytes, visit);
         }
-        // The framer has found it well formed; so it is no object, or not all of it is text. Of a response that says nothing
-        // about its rows.
+        // The framer has found it well formed; so it is no object, or not all of it is text. That says nothing about the rows
+        // of a response.
         let mut scanner = Scanner::new();
         scanner.feed(bytes);
         if let Some(rows) = scanner.rows() {
@@ -185,7 +187,7 @@ impl Judge {
         }
     }
 
-    fn object(&self, record: &Record<'_>, text: &str, mark: Mark, is_line: bool, visit: &mut impl Visit) {
+    fn object(&self, record: &Record<'_>, text: &str, mark: Mark, visit: &mut impl Visit) {
         let kind = Kind::of(record);
         if kind.is_none() {
             match Response::of(record) {
@@ -203,9 +205,6 @@ impl Judge {
                 Some(Response::Neither) => return invalid(&Reason::NoRows, text, mark, visit),
                 None => {}
             }
-        }
-        if is_line && !record.is_plain() && record.values().any(|raw| Scanner::is_too_deep(raw.get(), 1)) {
-            return invalid(&Fault::TooDeep, text, mark, visit);
         }
         match self.kind.or(kind) {
             Some(kind) => visit.record(Item {

@@ -47,7 +47,7 @@ impl Source {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let raw: Box<dyn Read + Send> = match self {
             Source::Stdin => {
-                crate::pipe::enlarge(&io::stdin());
+                crate::descriptor::enlarge(&io::stdin());
                 Box::new(io::stdin())
             }
             Source::File(path) => {
@@ -55,7 +55,7 @@ impl Source {
                 if file.metadata()?.is_dir() {
                     return Err(io::ErrorKind::IsADirectory.into());
                 }
-                crate::pipe::enlarge(&file);
+                crate::descriptor::enlarge(&file);
                 Box::new(file)
             }
         };

@@ -3,11 +3,10 @@
 //! `serde_json` reads every record; but it needs the whole text of a value, and this finds that text in a stream: also
 //! of a value on many lines, or one too large to hold.
 
+use logferry_kondado::page::RECORD_KEYS;
+
 /// Levels of arrays and objects that a record may have, its own included.
 pub const MAX_LEVELS: u8 = 128;
-
-/// The keys that make an object a record rather than a page.
-const RECORD_KEYS: [&[u8]; 4] = [b"message_event", b"pipeline_id", b"model_id", b"event"];
 
 /// What came of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,13 +205,9 @@ impl Scanner {
         self.scanned
     }
 
-    /// Whether a value has more levels than a record may have, when so many are around it.
-    pub fn is_too_deep(value: &str, around: u8) -> bool {
-        let mut scanner = Scanner {
-            levels: around,
-            ..Scanner::new()
-        };
-        matches!(scanner.feed(value.as_bytes()), Step::TooDeep(_))
+    /// Whether a value has more levels than a record may have.
+    pub fn is_too_deep(value: &str) -> bool {
+        matches!(Scanner::new().feed(value.as_bytes()), Step::TooDeep(_))
     }
 
     /// Goes on with the bytes that follow.
@@ -480,7 +475,7 @@ impl PageWatch {
     }
 
     fn end_key(&mut self, levels: u8) {
-        self.is_record |= levels == self.levels && RECORD_KEYS.contains(&self.key());
+        self.is_record |= levels == self.levels && RECORD_KEYS.iter().any(|key| key.as_bytes() == self.key());
     }
 
     fn value_begins(&mut self, byte: u8, levels: u8, after: usize) {
