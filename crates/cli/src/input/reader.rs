@@ -213,6 +213,10 @@ impl Current {
 
     fn read_into(&mut self, buffer: &mut Vec<u8>) {
         let len = buffer.len();
+        if buffer.capacity() < len + BLOCK {
+            // A large record grows the buffer in steps: doubling would take twice its size.
+            buffer.reserve_exact(BLOCK.max(len / 4));
+        }
         buffer.resize(len + BLOCK, 0);
         let read = read(&mut self.from, &mut buffer[len..]).unwrap_or_else(|error| {
             self.error = Some(error);
