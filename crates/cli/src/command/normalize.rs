@@ -47,7 +47,10 @@ pub struct Args {
     #[arg(long, value_name = "KIND")]
     kind: Option<judge::Kind>,
 
-    /// Which of the mapped events to write; Fivetran events always pass
+    /// Which of the mapped events to write, separated by commas; Fivetran events always pass [default: all]
+    ///
+    /// Pipeline logs give sync_start, write_to_table_start, write_to_table_end, records_modified, extract_summary, update_state,
+    /// info and sync_end; model logs give transformation_start, info and transformation_succeeded.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = event_name)]
     events: Option<Vec<String>>,
 
@@ -60,15 +63,21 @@ pub struct Args {
     config: Option<PathBuf>,
 
     /// Threads to work with; the order of the output does not depend on it [default: one a core, at most 8]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = positive)]
     threads: Option<NonZeroUsize>,
 
     /// The most bytes that one record may have
-    #[arg(long, value_name = "BYTES", default_value = "4194304")]
+    #[arg(long, value_name = "BYTES", default_value = "4194304", value_parser = positive)]
     max_record_bytes: NonZeroUsize,
 }
 
+fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "expected a whole number from 1, such as 4194304".to_owned())
+}
+
 fn event_name(name: &str) -> Result<String, String> {
+    let name = name.trim();
     match Selection::of([name]) {
         Ok(_) => Ok(name.to_owned()),
         Err(error) => Err(with_suggestion(&error.to_string())),
@@ -88,6 +97,10 @@ pub fn run(args: Args) -> Exit {
     if let Some(names) = &args.events {
         // The names have been checked as they were read.
         settings.events = Selection::of(names.iter().map(String::as_str)).unwrap_or(Selection::ALL);
+    }
+    if args.dead_letter.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+        say(&"--dead-letter expects a file: stdout carries events only");
+        return Exit::Usage;
     }
     let dead_letters = match args.dead_letter.as_ref().map(|path| {
         let file = File::options().create(true).append(true).open(path);

@@ -95,6 +95,8 @@ enum Reason {
     NoObject(&'static str),
     #[error("expected one of the keys message_event, pipeline_id, model_id, event, which tell what a record is")]
     NoKind,
+    #[error("expected a Fivetran event, which has the key event or message_event")]
+    NoEvent,
     #[error("an API response without rows: expected an array at `data`")]
     NoRows,
 }
@@ -207,6 +209,9 @@ impl Judge {
             }
         }
         match self.kind.or(kind) {
+            Some(Kind::Fivetran) if record.other("event").or(record.other("message_event")).is_none() => {
+                invalid(&Reason::NoEvent, text, mark, visit);
+            }
             Some(kind) => visit.record(Item {
                 kind,
                 record,
