@@ -1,22 +1,30 @@
 //! Threads whose output comes in the order of their input.
 //!
-//! Every piece of work has a number. A thread may write when the number is due, and then passes the turn on. There is no
-//! queue: a thread that has much to write waits for its turn with it, and the one whose turn it is never waits for another.
+//! Every piece of work has a number, and what comes of it is written when the number is due. A thread that is early leaves
+//! its output, which the one whose number is due writes after its own; so it does not wait, unless much has been left already. A
+//! thread with more output than it should hold waits until its number is due. The one whose number is due never waits for another.
+
+use std::collections::BTreeMap;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Where all threads write, in turn.
-pub struct Turns<W> {
-    state: Mutex<State<W>>,
+pub struct Turns<W, P> {
+    state: Mutex<State<W, P>>,
     /// Tells the threads that another number is due.
     due: Condvar,
     /// Tells who waits for the threads that they are done, or stopped.
     done: Condvar,
 }
 
-struct State<W> {
+struct State<W, P> {
     writer: W,
     due: u64,
+    /// Output that was left, by number; one piece a thread at most.
+    left: BTreeMap<u64, P>,
+    /// Pieces that were written, to be used again.
+    written: Vec<P>,
+    most_left: usize,
     /// Threads that are still at work.
     running: usize,
     stopped: bool,
@@ -27,13 +35,16 @@ struct State<W> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 
-impl<W: Send + 'static> Turns<W> {
+impl<W: Send + 'static, P: Send + 'static> Turns<W, P> {
     /// Turns for so many threads.
-    pub fn new(writer: W, threads: usize) -> Arc<Turns<W>> {
+    pub fn new(writer: W, threads: usize) -> Arc<Turns<W, P>> {
         Arc::new(Turns {
             state: Mutex::new(State {
                 writer,
                 due: 0,
+                left: BTreeMap::new(),
+                written: Vec::new(),
+                most_left: threads,
                 running: threads,
                 stopped: false,
                 panicked: false,
@@ -43,36 +54,57 @@ impl<W: Send + 'static> Turns<W> {
         })
     }
 
-    /// Waits until `number` is due, and writes.
+    /// Waits until `number` is due, and writes a part of its output.
     ///
     /// # Errors
     ///
     /// [`Stopped`] when `write` gave back false, here or in another thread.
     pub fn write(&self, number: u64, write: impl FnOnce(&mut W) -> bool) -> Result<(), Stopped> {
-        let mut state = self.lock();
-        while state.due != number && !state.stopped {
-            state = self.due.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.wait_while(|state| state.due != number)?;
+        if write(&mut state.writer) {
+            return Ok(());
         }
-        if state.stopped {
-            return Err(Stopped);
-        }
-        if !write(&mut state.writer) {
-            state.stopped = true;
-            self.due.notify_all();
-            self.done.notify_all();
-            return Err(Stopped);
-        }
-        Ok(())
+        self.stop(&mut state);
+        Err(Stopped)
     }
 
-    /// Passes the turn on, after the last [`Turns::write`] of a number.
-    pub fn pass(&self) {
-        self.lock().due += 1;
+    /// Writes the last output of `number` if it is due, and what was left behind it, and else leaves it. Gives back a piece
+    /// that was written, if there is one, to be used again.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] when `write` gave back false, here or in another thread.
+    pub fn finish(&self, number: u64, piece: P, write: impl Fn(&mut W, &P) -> bool) -> Result<Option<P>, Stopped> {
+        let mut state = self.wait_while(|state| state.due != number && state.left.len() >= state.most_left)?;
+        state.left.insert(number, piece);
+        while let Some(piece) = state.take_due() {
+            if !write(&mut state.writer, &piece) {
+                self.stop(&mut state);
+                return Err(Stopped);
+            }
+            state.due += 1;
+            state.written.push(piece);
+        }
         self.due.notify_all();
+        Ok(state.written.pop())
+    }
+
+    fn wait_while(&self, early: impl Fn(&State<W, P>) -> bool) -> Result<MutexGuard<'_, State<W, P>>, Stopped> {
+        let mut state = self.lock();
+        while early(&state) && !state.stopped {
+            state = self.due.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.stopped { Err(Stopped) } else { Ok(state) }
+    }
+
+    fn stop(&self, state: &mut State<W, P>) {
+        state.stopped = true;
+        self.due.notify_all();
+        self.done.notify_all();
     }
 
     /// Says that a thread is done when dropped: also when it panics, and then stops the others.
-    pub fn thread(self: &Arc<Self>) -> Thread<W> {
+    pub fn thread(self: &Arc<Self>) -> Thread<W, P> {
         Thread(Arc::clone(self))
     }
 
@@ -87,15 +119,21 @@ impl<W: Send + 'static> Turns<W> {
         finish(&mut state.writer, panicked)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<W>> {
+    fn lock(&self) -> MutexGuard<'_, State<W, P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A thread at work.
-pub struct Thread<W: Send + 'static>(Arc<Turns<W>>);
+impl<W, P> State<W, P> {
+    fn take_due(&mut self) -> Option<P> {
+        self.left.remove(&self.due)
+    }
+}
 
-impl<W: Send + 'static> Drop for Thread<W> {
+/// A thread at work.
+pub struct Thread<W: Send + 'static, P: Send + 'static>(Arc<Turns<W, P>>);
+
+impl<W: Send + 'static, P: Send + 'static> Drop for Thread<W, P> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.running -= 1;

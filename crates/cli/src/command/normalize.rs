@@ -215,11 +215,14 @@ struct Thread<'t> {
 
 /// A thread's right to write.
 struct Turn<'t> {
-    turns: &'t Turns<Output>,
+    turns: &'t Turns<Output, Piece>,
     /// The number of the batch.
     number: u64,
     stopped: bool,
 }
+
+/// What comes of a batch: events, and what is said beside them.
+type Piece = (Vec<u8>, Held);
 
 /// What waits for its turn to be written, beside events.
 #[derive(Debug, Default)]
@@ -233,19 +236,41 @@ struct Held {
     io_error: bool,
 }
 
+/// Forgets what was written, and gives back what one large record took.
+fn clear(events: &mut Vec<u8>, held: &mut Held) {
+    for buffer in [events, &mut held.dead_letters] {
+        buffer.clear();
+        buffer.shrink_to(HELD_OUTPUT);
+    }
+    held.reports.clear();
+    (held.records, held.invalid) = (0, 0);
+    (held.damaged, held.io_error) = (false, false);
+}
+
 impl Turn<'_> {
     fn write(&mut self, events: &mut Vec<u8>, held: &mut Held) {
         if !self.stopped {
             self.stopped = self.turns.write(self.number, |output| output.take(events, held)) == Err(Stopped);
         }
-        // One large record may have taken much.
-        for buffer in [events, &mut held.dead_letters] {
-            buffer.clear();
-            buffer.shrink_to(HELD_OUTPUT);
+        clear(events, held);
+    }
+
+    /// Writes the last of the batch, or leaves it to be written.
+    fn finish(&mut self, events: &mut Vec<u8>, held: &mut Held) {
+        if self.stopped {
+            return;
         }
-        held.reports.clear();
-        (held.records, held.invalid) = (0, 0);
-        (held.damaged, held.io_error) = (false, false);
+        let piece = (std::mem::take(events), std::mem::take(held));
+        match self
+            .turns
+            .finish(self.number, piece, |output, (events, held)| output.take(events, held))
+        {
+            Ok(written) => {
+                (*events, *held) = written.unwrap_or_default();
+                clear(events, held);
+            }
+            Err(Stopped) => self.stopped = true,
+        }
     }
 
     fn write_if_much(&mut self, events: &mut Vec<u8>, held: &mut Held) {
@@ -272,8 +297,10 @@ impl Thread<'_> {
             if let Some(error) = &batch.error {
                 self.source_failed(error);
             }
-            self.turn.write(&mut self.events, &mut self.held);
-            self.turn.turns.pass();
+            if large.is_some() {
+                self.turn.write(&mut self.events, &mut self.held);
+            }
+            self.turn.finish(&mut self.events, &mut self.held);
             if large.is_some() {
                 batch = Batch::default();
                 self.scratch = Scratch::default();
