@@ -4,8 +4,8 @@ use logferry_kondado::Stream;
 use sha1::{Digest, Sha1};
 use uuid::{Builder, Uuid};
 
-/// The id of a record: of its URL, `https://k2.kondado.com.br/pipeline_logs/<id>` or `…/model_logs/<id>`. For a
-/// pipeline log it is the `sync_id` of its events.
+/// The id of a record: of its URL, `https://k2.kondado.com.br/pipeline_logs/<id>` or `…/model_logs/<id>`. For a pipeline log it
+/// is the `sync_id` of its events.
 pub fn record_id(stream: Stream, id: u64) -> Uuid {
     let mut digits = itoa::Buffer::new();
     let url = ["https://k2.kondado.com.br/", stream.name(), "/", digits.format(id)];
@@ -29,11 +29,23 @@ pub fn text_event_id(canonical_text: &str) -> Uuid {
 
 /// UUIDv5 of the parts put together. (The uuid crate's own SHA-1 does not use the processor's instructions for it.)
 fn v5(namespace: Uuid, parts: &[&[u8]]) -> Uuid {
+    // Short texts are put together first: the hash has more work with a part than with its bytes.
+    let mut short = [0; 96];
+    let mut len = 0;
     let mut hash = Sha1::new();
-    hash.update(namespace.as_bytes());
-    for part in parts {
-        hash.update(part);
+    for part in [&namespace.as_bytes()[..]].iter().chain(parts) {
+        match short.get_mut(len..len + part.len()) {
+            Some(room) => {
+                room.copy_from_slice(part);
+                len += part.len();
+            }
+            None => {
+                hash.update(&short[..std::mem::take(&mut len)]);
+                hash.update(part);
+            }
+        }
     }
+    hash.update(&short[..len]);
     let digest: [u8; 20] = hash.finalize().into();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
@@ -61,6 +73,9 @@ mod tests {
             record_id(Stream::ModelLogs, 5_219_430).to_string(),
             "ec9c1456-095a-5080-b658-49af8626608a"
         );
+        let long = "x".repeat(200);
+        let parts = changed_event_id(sync_id, "sync_end", &long);
+        assert_eq!(parts, v5(sync_id, &[format!("sync_end\n{long}").as_bytes()]));
         assert_eq!(text_event_id("{}").to_string(), "417e0a20-e3f9-59fc-8d1f-f51ab83a4318");
     }
 }

@@ -5,86 +5,73 @@ use std::borrow::Cow;
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 /// The schema of a pipeline whose name tells none.
-const NO_SCHEMA: &[u8] = b"kondado";
+const NO_SCHEMA: &str = "kondado";
 
-/// The names that follow from a pipeline's name and id. All are ASCII.
+/// The names that follow from a pipeline's name and id.
 #[derive(Debug, Default)]
 pub struct Names {
-    connection_id: Vec<u8>,
-    connection_name: Vec<u8>,
-    schema: Vec<u8>,
-    table: Vec<u8>,
+    /// `pipeline_702`.
+    pub connection_id: String,
+    /// `kondado_blog_wp_options_702`.
+    pub connection_name: String,
+    /// `kondado_blog`.
+    pub schema: String,
+    /// `wp_options`.
+    pub table: String,
+    slug: Vec<u8>,
 }
 
 impl Names {
-    /// `pipeline_702`.
-    pub fn connection_id(&self) -> &str {
-        ascii(&self.connection_id)
-    }
-
-    /// `kondado_blog_wp_options_702`.
-    pub fn connection_name(&self) -> &str {
-        ascii(&self.connection_name)
-    }
-
-    /// `kondado_blog`.
-    pub fn schema(&self) -> &str {
-        ascii(&self.schema)
-    }
-
-    /// `wp_options`.
-    pub fn table(&self) -> &str {
-        ascii(&self.table)
-    }
-
     /// Makes the names anew.
     pub fn set(&mut self, pipeline_name: &str, pipeline_id: u64) {
-        for name in [
-            &mut self.connection_id,
-            &mut self.connection_name,
-            &mut self.schema,
-            &mut self.table,
-        ] {
+        let Names {
+            connection_id,
+            connection_name,
+            schema,
+            table,
+            slug,
+        } = self;
+        for name in [&mut *connection_id, &mut *connection_name, &mut *schema, &mut *table] {
             name.clear();
         }
         let mut digits = itoa::Buffer::new();
-        let digits = digits.format(pipeline_id).as_bytes();
-        self.connection_id.extend_from_slice(b"pipeline_");
-        self.connection_id.extend_from_slice(digits);
+        let digits = digits.format(pipeline_id);
+        connection_id.push_str("pipeline_");
+        connection_id.push_str(digits);
 
         let name = without_nul(pipeline_name);
         if let Some((before, after)) = cut(&name) {
-            push_slug(before, &mut self.schema);
-            push_slug(after, &mut self.table);
+            schema.push_str(slug_of(before, slug));
+            table.push_str(slug_of(after, slug));
         }
-        if self.schema.is_empty() || self.table.is_empty() {
-            self.schema.clear();
-            self.schema.extend_from_slice(NO_SCHEMA);
-            self.table.clear();
-            push_slug(&name, &mut self.table);
+        if schema.is_empty() || table.is_empty() {
+            schema.clear();
+            schema.push_str(NO_SCHEMA);
+            table.clear();
+            table.push_str(slug_of(&name, slug));
         } else {
-            self.connection_name.extend_from_slice(&self.schema);
-            self.connection_name.push(b'_');
+            connection_name.push_str(schema);
+            connection_name.push('_');
         }
-        if self.table.is_empty() {
-            self.table.extend_from_slice(&self.connection_id);
-            self.connection_name.extend_from_slice(&self.connection_id);
+        if table.is_empty() {
+            table.push_str(connection_id);
+            connection_name.push_str(connection_id);
         } else {
-            self.connection_name.extend_from_slice(&self.table);
-            self.connection_name.push(b'_');
-            self.connection_name.extend_from_slice(digits);
+            connection_name.push_str(table);
+            connection_name.push('_');
+            connection_name.push_str(digits);
         }
     }
 }
 
-/// Appends the slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one
-/// `_`, none at the ends.
-fn push_slug(text: &str, out: &mut Vec<u8>) {
-    let start = out.len();
+/// The slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one `_`, none
+/// at the ends. It is written into `out`, anew.
+fn slug_of<'o>(text: &str, out: &'o mut Vec<u8>) -> &'o str {
+    out.clear();
     let mut gap = false;
     let mut push = |byte: u8| {
         if byte.is_ascii_alphanumeric() {
-            if gap && out.len() > start {
+            if gap && !out.is_empty() {
                 out.push(b'_');
             }
             gap = false;
@@ -110,10 +97,8 @@ fn push_slug(text: &str, out: &mut Vec<u8>) {
         }
         rest = chars.as_str();
     }
-}
-
-fn ascii(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or_default()
+    // It is ASCII.
+    std::str::from_utf8(out).unwrap_or_default()
 }
 
 /// A pipeline's name before and after its last ` - `.
@@ -153,9 +138,7 @@ mod tests {
             ("a日b", "a_b"),
             ("", ""),
         ] {
-            let mut slug = Vec::new();
-            push_slug(text, &mut slug);
-            assert_eq!(ascii(&slug), expected, "{text}");
+            assert_eq!(slug_of(text, &mut Vec::new()), expected, "{text}");
         }
     }
 
@@ -177,7 +160,7 @@ mod tests {
             let mut names = Names::default();
             names.set(name, 702);
             assert_eq!(
-                format!("{} {} {}", names.connection_name(), names.schema(), names.table()),
+                format!("{} {} {}", names.connection_name, names.schema, names.table),
                 expected,
                 "{name:?}"
             );

@@ -24,9 +24,9 @@ pub(crate) fn write(
     let names = &scratch.name;
     let own = settings.pipelines.get(&run.job_id);
     let set = |pick: fn(&crate::PipelineSettings) -> &Option<String>| own.and_then(|own| pick(own).as_deref());
-    let connection_name = set(|own| &own.connection_name).unwrap_or(names.connection_name());
-    let schema = set(|own| &own.schema).unwrap_or(names.schema());
-    let table_name = set(|own| &own.table).unwrap_or(names.table());
+    let connection_name = set(|own| &own.connection_name).unwrap_or(&names.connection_name);
+    let schema = set(|own| &own.schema).unwrap_or(&names.schema);
+    let table_name = set(|own| &own.table).unwrap_or(&names.table);
 
     let mut sync_id = [0; Hyphenated::LENGTH];
     let sync_id = &*identity::record_id(Stream::PipelineLogs, run.id)
@@ -34,9 +34,9 @@ pub(crate) fn write(
         .encode_lower(&mut sync_id);
     scratch.tail.prepare(&EnvelopeTail {
         connector_type: some(set(|own| &own.connector_type).unwrap_or(&settings.connector_type)),
-        connector_id: some(names.connection_id()),
+        connector_id: some(&names.connection_id),
         connector_name: some(connection_name),
-        connection_id: some(names.connection_id()),
+        connection_id: some(&names.connection_id),
         connection_name: some(connection_name),
         sync_id: some(sync_id),
         ..EnvelopeTail::default()
