@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
+use rustix::buffer::spare_capacity;
 
 use super::frame::Frame;
 use super::framer::Framer;
@@ -44,62 +46,73 @@ impl Source {
         }
     }
 
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        let raw: Box<dyn Read + Send> = match self {
-            Source::Stdin => {
-                crate::descriptor::enlarge(&io::stdin());
-                Box::new(io::stdin())
-            }
-            Source::File(path) => {
-                let file = File::open(path)?;
-                if file.metadata()?.is_dir() {
-                    return Err(io::ErrorKind::IsADirectory.into());
-                }
-                crate::descriptor::enlarge(&file);
-                Box::new(file)
-            }
+    /// Opens it, and gives what had to be read to tell what it is.
+    fn open(&self) -> io::Result<(Stream, Vec<u8>)> {
+        let mut file = match self {
+            Source::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+            Source::File(path) => File::open(path)?,
         };
-        let mut begin = [0; 2];
-        let mut raw = raw;
-        let mut len = 0;
-        while len < 2 {
-            match read(&mut raw, &mut begin[len..])? {
-                0 => break,
-                more => len += more,
-            }
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
         }
-        let whole = io::Cursor::new(begin).take(len as u64).chain(raw);
-        Ok(if begin == [0x1f, 0x8b] {
-            let compressed = BufReader::with_capacity(BLOCK, whole);
-            Box::new(Gunzip(MultiGzDecoder::new(compressed)))
+        crate::descriptor::enlarge(&file);
+        let mut begin = Vec::with_capacity(2);
+        Read::by_ref(&mut file).take(2).read_to_end(&mut begin)?;
+        if begin == [0x1f, 0x8b] {
+            let compressed = BufReader::with_capacity(BLOCK, io::Cursor::new(begin).chain(file));
+            Ok((Stream::Gzip(Box::new(MultiGzDecoder::new(compressed))), Vec::new()))
         } else {
-            Box::new(whole)
-        })
+            Ok((Stream::Plain(file), begin))
+        }
     }
 }
 
-/// A gzip stream; what is wrong with it is said to be wrong with the gzip.
-struct Gunzip<R>(MultiGzDecoder<R>);
+/// What a source gives.
+enum Stream {
+    Plain(File),
+    Gzip(Box<dyn Read + Send>),
+}
 
-impl<R: BufRead> Read for Gunzip<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read(out).map_err(|error| match error.kind() {
+impl Stream {
+    /// Appends what one read gives; how many bytes, 0 at the end.
+    fn read_into(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        let len = buffer.len();
+        if buffer.capacity() < len + BLOCK {
+            // A large record grows the buffer in steps: doubling would take twice its size.
+            buffer.reserve_exact(BLOCK.max(len / 4));
+        }
+        match self {
+            // Into the room that the buffer has: to fill it with zeros first would cost as much as some of the mapping.
+            Stream::Plain(file) => {
+                let read = rustix::io::retry_on_intr(|| rustix::io::read(&*file, spare_capacity(buffer)))?;
+                Ok(read)
+            }
+            Stream::Gzip(gzip) => {
+                buffer.resize(len + BLOCK, 0);
+                let read = read_gzip(gzip, &mut buffer[len..]);
+                buffer.truncate(len + *read.as_ref().unwrap_or(&0));
+                read
+            }
+        }
+    }
+}
+
+/// What is wrong with a gzip stream is said to be wrong with the gzip.
+fn read_gzip(gzip: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        let error = match gzip.read(into) {
+            Ok(read) => return Ok(read),
+            Err(error) => error,
+        };
+        return Err(match error.kind() {
+            io::ErrorKind::Interrupted => continue,
             io::ErrorKind::UnexpectedEof => io::Error::new(io::ErrorKind::InvalidData, "the gzip stream is cut off"),
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("the gzip stream is damaged: {error}"),
             ),
             _ => error,
-        })
-    }
-}
-
-fn read(from: &mut impl Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(into) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => return done,
-        }
+        });
     }
 }
 
@@ -125,7 +138,7 @@ pub struct Reader {
 
 struct Current {
     name: Arc<str>,
-    from: Box<dyn Read + Send>,
+    from: Stream,
     framer: Framer,
     /// What the framer has not consumed.
     left: Vec<u8>,
@@ -161,12 +174,12 @@ impl Reader {
             };
             let name: Arc<str> = source.name().into();
             match source.open() {
-                Ok(from) => {
+                Ok((from, begin)) => {
                     self.current = Some(Current {
                         name,
                         from,
                         framer: Framer::new(self.max_bytes),
-                        left: Vec::new(),
+                        left: begin,
                         unsaid: false,
                         end: false,
                         error: None,
@@ -212,17 +225,10 @@ impl Current {
     }
 
     fn read_into(&mut self, buffer: &mut Vec<u8>) {
-        let len = buffer.len();
-        if buffer.capacity() < len + BLOCK {
-            // A large record grows the buffer in steps: doubling would take twice its size.
-            buffer.reserve_exact(BLOCK.max(len / 4));
-        }
-        buffer.resize(len + BLOCK, 0);
-        let read = read(&mut self.from, &mut buffer[len..]).unwrap_or_else(|error| {
+        let read = self.from.read_into(buffer).unwrap_or_else(|error| {
             self.error = Some(error);
             0
         });
-        buffer.truncate(len + read);
         self.end = read == 0;
     }
 }
