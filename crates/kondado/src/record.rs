@@ -298,7 +298,7 @@ pub fn number<T>(raw: &RawValue, plain: bool, read: impl FnOnce(Decimal<'_>) -> 
 }
 
 /// What a JSON string says; `None` for any other value, and for a string that holds a lone surrogate. `plain` says that it is
-/// known to have no escapes.
+/// known to have no escapes. (The model has such a function too; neither crate may know the other.)
 pub fn text(raw: &RawValue, plain: bool) -> Option<Cow<'_, str>> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
     if !plain && inner.contains('\\') {

@@ -229,6 +229,12 @@ type Piece = (Vec<u8>, Held);
 struct Held {
     reports: String,
     dead_letters: Vec<u8>,
+    tally: Tally,
+}
+
+/// What happened so far.
+#[derive(Debug, Default)]
+struct Tally {
     records: u64,
     invalid: u64,
     /// Whether something other than a record was damaged: an array without its end, a gzip stream.
@@ -243,8 +249,7 @@ fn clear(events: &mut Vec<u8>, held: &mut Held) {
         buffer.shrink_to(HELD_OUTPUT);
     }
     held.reports.clear();
-    (held.records, held.invalid) = (0, 0);
-    (held.damaged, held.io_error) = (false, false);
+    held.tally = Tally::default();
 }
 
 impl Turn<'_> {
@@ -311,9 +316,9 @@ impl Thread<'_> {
     /// The source ended early: what was read of it counts, and the next is read.
     fn source_failed(&mut self, error: &io::Error) {
         if error.kind() == io::ErrorKind::InvalidData {
-            self.held.damaged = true;
+            self.held.tally.damaged = true;
         } else {
-            self.held.io_error = true;
+            self.held.tally.io_error = true;
         }
         let _ = writeln!(self.held.reports, "{}: {error}", self.source);
     }
@@ -326,7 +331,7 @@ impl Visit for Thread<'_> {
             judge::Kind::Pipeline => Stream::PipelineLogs,
             judge::Kind::Model => Stream::ModelLogs,
             judge::Kind::Fivetran => {
-                held.records += 1;
+                held.tally.records += 1;
                 fivetran::write(item.text, events);
                 return turn.write_if_much(events, held);
             }
@@ -353,7 +358,7 @@ impl Visit for Thread<'_> {
                 truncated: false,
             });
         } else {
-            self.held.records += 1;
+            self.held.tally.records += 1;
         }
     }
 
@@ -369,11 +374,11 @@ impl Visit for Thread<'_> {
         push_line(&invalid.reason.to_string(), &mut held.reports);
         if invalid.text.is_empty() {
             // Something is wrong between records, and no record is lost by it.
-            held.damaged = true;
+            held.tally.damaged = true;
             return self.turn.write_if_much(&mut self.events, held);
         }
-        held.records += 1;
-        held.invalid += 1;
+        held.tally.records += 1;
+        held.tally.invalid += 1;
         if self.keeps_dead_letters {
             dead_letter::write(
                 invalid.reason,
@@ -392,10 +397,7 @@ impl Visit for Thread<'_> {
 struct Output {
     stdout: io::Stdout,
     dead_letters: Option<File>,
-    records: u64,
-    invalid: u64,
-    damaged: bool,
-    io_error: bool,
+    tally: Tally,
     /// Why writing stopped, if it did.
     stopped: Option<Exit>,
 }
@@ -405,20 +407,17 @@ impl Output {
         Output {
             stdout: io::stdout(),
             dead_letters,
-            records: 0,
-            invalid: 0,
-            damaged: false,
-            io_error: false,
+            tally: Tally::default(),
             stopped: None,
         }
     }
 
     /// Writes what a thread holds; false when there is no use in going on.
     fn take(&mut self, events: &[u8], held: &Held) -> bool {
-        self.records += held.records;
-        self.invalid += held.invalid;
-        self.damaged |= held.damaged;
-        self.io_error |= held.io_error;
+        self.tally.records += held.tally.records;
+        self.tally.invalid += held.tally.invalid;
+        self.tally.damaged |= held.tally.damaged;
+        self.tally.io_error |= held.tally.io_error;
         if !held.reports.is_empty() {
             let _ = io::stderr().write_all(held.reports.as_bytes());
         }
@@ -457,15 +456,15 @@ impl Output {
                 return Exit::Io;
             }
         }
-        if self.invalid > 0 {
+        if self.tally.invalid > 0 {
             say(&format_args!(
                 "{} of {} records were invalid",
-                self.invalid, self.records
+                self.tally.invalid, self.tally.records
             ));
         }
-        if self.io_error {
+        if self.tally.io_error {
             Exit::Io
-        } else if self.invalid > 0 || self.damaged {
+        } else if self.tally.invalid > 0 || self.tally.damaged {
             Exit::Invalid
         } else {
             Exit::Good
