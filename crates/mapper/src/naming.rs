@@ -64,41 +64,74 @@ impl Names {
     }
 }
 
+/// What an ASCII character leaves in a slug: itself in lower case, or 0 for nothing.
+const IN_SLUG: [u8; 128] = {
+    let mut table = [0; 128];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            table[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// The slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one `_`, none
 /// at the ends. It is written into `out`, anew.
 fn slug_of<'o>(text: &str, out: &'o mut Vec<u8>) -> &'o str {
-    out.clear();
-    let mut gap = false;
-    let mut push = |byte: u8| {
-        if byte.is_ascii_alphanumeric() {
-            if gap && !out.is_empty() {
-                out.push(b'_');
-            }
-            gap = false;
-            out.push(byte.to_ascii_lowercase());
-        } else {
-            gap = true;
-        }
+    let mut slug = Slug {
+        out,
+        len: 0,
+        gap: false,
     };
     let mut rest = text;
     while !rest.is_empty() {
         let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
         let (before, from) = rest.split_at(ascii);
-        before.bytes().for_each(&mut push);
+        slug.push(before.as_bytes());
         let mut chars = from.chars();
         if let Some(c) = chars.next() {
             // Character by character is enough: what depends on the neighbours is only the order of marks. And beyond
             // ASCII nothing that NFKD leaves has a lower case within ASCII.
             decompose_compatible(c, |part| {
                 if !is_combining_mark(part) {
-                    push(u8::try_from(part).unwrap_or(b' '));
+                    slug.push(&[u8::try_from(part).unwrap_or(b' ')]);
                 }
             });
         }
         rest = chars.as_str();
     }
+    let len = slug.len;
+    out.truncate(len);
     // It is ASCII.
     std::str::from_utf8(out).unwrap_or_default()
+}
+
+struct Slug<'o> {
+    /// The slug, and behind it bytes that say nothing.
+    out: &'o mut Vec<u8>,
+    len: usize,
+    gap: bool,
+}
+
+impl Slug<'_> {
+    /// Appends what is left of some bytes. There are no branches to mispredict, for words have any length.
+    fn push(&mut self, bytes: &[u8]) {
+        let room = self.len + bytes.len() + 2;
+        if self.out.len() < room {
+            self.out.resize(room, 0);
+        }
+        for &byte in bytes {
+            let left = IN_SLUG.get(usize::from(byte)).copied().unwrap_or(0);
+            let any = left != 0;
+            self.out[self.len] = b'_';
+            self.len += usize::from(any & self.gap);
+            self.out[self.len] = left;
+            self.len += usize::from(any);
+            self.gap = !any & (self.len > 0);
+        }
+    }
 }
 
 /// A pipeline's name before and after its last ` - `.

@@ -138,13 +138,23 @@ fn needs_escape(bytes: &[u8]) -> bool {
     // The high bit of every byte that is less than `limit` (at most 128) in a word, and of no byte if there is none.
     let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
 
-    let (words, rest) = bytes.as_chunks::<8>();
-    words.iter().any(|word| {
-        let word = u64::from_le_bytes(*word);
+    let special = |word: [u8; 8]| {
+        let word = u64::from_le_bytes(word);
         let quote = word ^ (ONES * u64::from(b'"'));
         let backslash = word ^ (ONES * u64::from(b'\\'));
         less(word, 0x20) | less(quote, 1) | less(backslash, 1) != 0
-    }) || rest.iter().any(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\')
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    // Of what is no whole word, the last eight bytes are one that overlaps.
+    let last = match bytes.last_chunk::<8>() {
+        Some(last) => *last,
+        None => {
+            let mut last = [b' '; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            last
+        }
+    };
+    words.iter().any(|word| special(*word)) || special(last)
 }
 
 /// What a JSON string says, borrowed when it has no escapes. `None` when the value is no string, or holds a lone
