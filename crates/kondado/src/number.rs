@@ -82,10 +82,9 @@ impl<'a> Decimal<'a> {
             value = value.checked_mul(10)?.checked_add(u128::from(digit - b'0'))?;
         }
         if value > 0 {
-            // This ends soon, however many: a value above zero overflows.
-            for _ in self.integer.len() + self.fraction.len()..wanted {
-                value = value.checked_mul(10)?;
-            }
+            let zeros = wanted.saturating_sub(self.integer.len() + self.fraction.len());
+            let power = u32::try_from(zeros).ok().and_then(|zeros| 10_u128.checked_pow(zeros))?;
+            value = value.checked_mul(power)?;
         }
         Some((value, digits.all(|digit| digit == b'0')))
     }

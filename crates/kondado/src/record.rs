@@ -226,18 +226,12 @@ impl<'a> Record<'a> {
     /// The field as a whole number within 63 bits and a sign.
     pub fn integer(&self, field: Field) -> Option<i64> {
         let raw = self.raw(field)?;
-        let digits = match raw.get().as_bytes() {
-            [b'"', quoted @ .., b'"'] => quoted,
-            bare => bare,
-        };
-        match digits {
-            // Nearly every integer is a few plain digits.
-            [b'1'..=b'9', rest @ ..] if rest.len() < 18 && rest.iter().all(u8::is_ascii_digit) => Some(
-                digits
-                    .iter()
-                    .fold(0, |value, digit| value * 10 + i64::from(digit - b'0')),
-            ),
-            _ => self.decimal(field, |number| number.to_i64()).flatten(),
+        match plain_digits(raw) {
+            Some(digits) => {
+                let digits = digits.bytes().map(|digit| i64::from(digit - b'0'));
+                Some(digits.fold(0, |value, digit| value * 10 + digit))
+            }
+            None => self.decimal(field, |number| number.to_i64()).flatten(),
         }
     }
 
@@ -283,6 +277,20 @@ impl<'a> Record<'a> {
             expected: expected.to_string(),
             found,
         }
+    }
+}
+
+/// The digits of a whole number as it would be written anew, and as nearly every one comes, bare or quoted: at most 18 of
+/// them and nothing else. `None` says nothing.
+pub fn plain_digits(raw: &RawValue) -> Option<&str> {
+    let text = raw.get();
+    let text = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    match text.as_bytes() {
+        [b'1'..=b'9', rest @ ..] if rest.len() < 18 && rest.iter().all(u8::is_ascii_digit) => Some(text),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use logferry_kondado::{Record, Stream};
-use logferry_mapper::{Mapper, Scratch, Selection, Settings};
+use logferry_mapper::{Mapper, Selection, Settings};
 
 const RECORD: &str = r#"{"id":5181910,"client_id":1,"pipeline_id":702,"execution_time_seconds":"0.486988","has_deltas":false,"pipeline_name":"Kondado - Blog - wp_options","row_count":"256","createdAt":"2020-09-17T00:03:48.108Z","updatedAt":"2020-09-17T00:03:48.108Z","initial_savepoint":"2020-09-16T00:00:00Z","new_savepoint":"2020-09-17T00:00:00Z","external_ip":"3.220.239.218","is_billable":true,"raw_row_count":"123","mb_estimate":"0.00231"}"#;
 
@@ -26,13 +26,13 @@ fn parse_and_map(criterion: &mut Criterion) {
             events,
             ..Settings::default()
         });
-        let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+        let (mut worker, mut out) = (mapper.worker(), Vec::new());
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let record = Record::parse(black_box(RECORD)).expect("a record");
                 out.clear();
-                mapper
-                    .map(Stream::PipelineLogs, &record, &mut scratch, &mut out, |_, _| {})
+                worker
+                    .map(Stream::PipelineLogs, &record, &mut out, |_, _| {})
                     .expect("events");
                 black_box(out.len())
             });

@@ -4,10 +4,10 @@
 //! other numbers of numeric fields, quoted or bare, as JSON numbers with the digits they came with; every other value token for
 //! token without blanks, its strings escaped as `serde_json` escapes.
 
-use logferry_kondado::record::{Numeric, number};
+use logferry_kondado::record::{Numeric, number, plain_digits};
 use logferry_kondado::{Record, Stream};
 use logferry_model::ToJson;
-use logferry_model::json::{LoneSurrogate, Strings, compact, write_str};
+use logferry_model::json::{LoneSurrogate, Strings, compact, is_plain, write_str};
 
 /// Where the canonical record will stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub fn write(
     for (key, raw, numeric) in record.members(stream) {
         out.push(before);
         before = b',';
-        if key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        if is_plain(key) {
             form.push_plain(key.as_bytes(), out);
         } else {
             spare.clear();
@@ -75,11 +75,18 @@ pub fn write(
         }
         out.push(b':');
 
-        let as_number = match numeric {
-            Numeric::No => None,
-            _ => number(raw, record.is_plain(), |decimal| match decimal.to_i64() {
-                Some(whole) if numeric == Numeric::Integer => whole.write(out),
-                _ => out.extend_from_slice(decimal.as_str().as_bytes()),
+        let as_number = match (numeric, plain_digits(raw)) {
+            (Numeric::No, _) => None,
+            (Numeric::Integer, Some(digits)) => {
+                out.extend_from_slice(digits.as_bytes());
+                Some(())
+            }
+            (Numeric::Integer, None) => number(raw, record.is_plain(), |decimal| match decimal.to_i64() {
+                Some(whole) => whole.write(out),
+                None => out.extend_from_slice(decimal.as_str().as_bytes()),
+            }),
+            (Numeric::Decimal, _) => number(raw, record.is_plain(), |decimal| {
+                out.extend_from_slice(decimal.as_str().as_bytes());
             }),
         };
         match raw.get().as_bytes() {

@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod canonical;
+mod connection;
 pub mod fivetran;
 pub mod identity;
 pub mod inverse;
@@ -32,6 +33,7 @@ use logferry_model::json::{LoneSurrogate, Strings, compact};
 use logferry_model::{Kind, TailText, Timestamp, ToJson};
 
 use crate::canonical::Form;
+use crate::connection::Connections;
 pub use settings::{PipelineSettings, Selection, Settings, UnknownEvent};
 
 /// Why a record cannot be mapped.
@@ -51,23 +53,40 @@ pub struct Mapper {
     settings: Settings,
 }
 
-/// Buffers that one thread uses again for every record.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    /// The canonical record, as it stands within a string.
-    canonical: Vec<u8>,
-    spare: Vec<u8>,
-    state: Vec<u8>,
-    name: naming::Names,
-    tail: TailText,
-}
-
 impl Mapper {
     /// A mapper with these settings.
     pub fn new(settings: Settings) -> Mapper {
         Mapper { settings }
     }
 
+    /// What one thread maps with. It should live long: it keeps buffers, and what it found out about pipelines.
+    pub fn worker(&self) -> Worker<'_> {
+        Worker {
+            settings: &self.settings,
+            buffers: Buffers::default(),
+        }
+    }
+}
+
+/// One thread's share of a [`Mapper`].
+#[derive(Debug)]
+pub struct Worker<'m> {
+    settings: &'m Settings,
+    buffers: Buffers,
+}
+
+/// What is used again for every record.
+#[derive(Debug, Default)]
+struct Buffers {
+    /// The canonical record, as it stands within a string.
+    canonical: Vec<u8>,
+    spare: Vec<u8>,
+    state: Vec<u8>,
+    connections: Connections,
+    tail: TailText,
+}
+
+impl Worker<'_> {
     /// Appends the selected events of a record to `out`, one line each, in order. `written` is called after each event,
     /// with `out` and which event it was; it may take away what stands in `out`.
     ///
@@ -75,37 +94,53 @@ impl Mapper {
     ///
     /// [`Error`] when the record is invalid; then no event is written.
     pub fn map(
-        &self,
+        &mut self,
         stream: Stream,
         record: &Record<'_>,
-        scratch: &mut Scratch,
         out: &mut Vec<u8>,
         written: impl FnMut(&mut Vec<u8>, Kind),
     ) -> Result<(), Error> {
+        let (settings, buffers) = (self.settings, &mut self.buffers);
         let run = Run::of(stream, record)?;
-        scratch.canonical.clear();
-        if self.settings.events.contains(Kind::Info) {
+        buffers.canonical.clear();
+        if settings.events.contains(Kind::Info) {
             canonical::write(
                 stream,
                 record,
                 Form::InString,
-                &mut scratch.spare,
-                &mut scratch.canonical,
+                &mut buffers.spare,
+                &mut buffers.canonical,
             )?;
         } else {
             // Whether a record is valid must not depend on which events are selected.
-            canonical::check(stream, record, &mut scratch.spare)?;
+            canonical::check(stream, record, &mut buffers.spare)?;
         }
         let lines = Lines {
-            selection: self.settings.events,
+            selection: settings.events,
             out,
             written,
         };
         match stream {
-            Stream::PipelineLogs => pipeline_log::write(&self.settings, &run, record, scratch, lines),
-            Stream::ModelLogs => model_log::write(&run, record, scratch, lines),
+            Stream::PipelineLogs => pipeline_log::write(settings, &run, record, buffers, lines),
+            Stream::ModelLogs => model_log::write(&run, record, buffers, lines),
         }
         Ok(())
+    }
+
+    /// Gives back the memory that a large record took.
+    pub fn shrink(&mut self) {
+        let Buffers {
+            canonical,
+            spare,
+            state,
+            connections,
+            tail,
+        } = &mut self.buffers;
+        for buffer in [canonical, spare, state] {
+            *buffer = Vec::new();
+        }
+        connections.shrink();
+        *tail = TailText::default();
     }
 }
 

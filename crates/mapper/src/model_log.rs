@@ -10,7 +10,7 @@ use logferry_model::event::transformation;
 use logferry_model::{EnvelopeTail, Kind};
 
 use crate::naming::without_nul;
-use crate::{Lines, RecordInfo, Run, Scratch, some};
+use crate::{Buffers, Lines, RecordInfo, Run, some};
 
 /// Room for three events that rise strictly.
 const SHORTEST_RUN_MILLIS: i64 = 2;
@@ -18,7 +18,7 @@ const SHORTEST_RUN_MILLIS: i64 = 2;
 pub(crate) fn write(
     run: &Run,
     record: &Record<'_>,
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
     mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Kind)>,
 ) {
     let id = format!("model_{}", run.job_id);
@@ -31,8 +31,8 @@ pub(crate) fn write(
     let (start_time, end_time) = (start.to_string(), run.end.to_string());
 
     // As in Fivetran's own events of transformations, no connector, connection or sync is named.
-    scratch.tail.prepare(&EnvelopeTail::default());
-    let tail = &mut scratch.tail;
+    buffers.tail.prepare(&EnvelopeTail::default());
+    let tail = &mut buffers.tail;
 
     let data = transformation::TransformationStart {
         id: some(&id),
@@ -45,7 +45,7 @@ pub(crate) fn write(
 
     let data = RecordInfo {
         stream: Stream::ModelLogs,
-        canonical: &scratch.canonical,
+        canonical: &buffers.canonical,
     };
     lines.write(tail, Kind::Info, run.end.plus_millis(-1), Some(&data));
 

@@ -1,8 +1,11 @@
 //! Names of connections, schemas and tables, made from what people call their pipelines.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use unicode_normalization::char::{decompose_compatible, is_combining_mark};
+
+use crate::text;
 
 /// The schema of a pipeline whose name tells none.
 const NO_SCHEMA: &str = "kondado";
@@ -10,63 +13,75 @@ const NO_SCHEMA: &str = "kondado";
 /// The names that follow from a pipeline's name and id.
 #[derive(Debug, Default)]
 pub struct Names {
-    /// `pipeline_702`.
-    pub connection_id: String,
-    /// `kondado_blog_wp_options_702`.
-    pub connection_name: String,
-    /// `kondado_blog`.
-    pub schema: String,
-    /// `wp_options`.
-    pub table: String,
-    slug: Vec<u8>,
+    connection_id: String,
+    /// The slugs of schema and table, where the name tells them, and the id.
+    connection_name: Vec<u8>,
+    schema: Range<usize>,
+    table: Range<usize>,
 }
 
 impl Names {
     /// Makes the names anew.
     pub fn set(&mut self, pipeline_name: &str, pipeline_id: u64) {
-        let Names {
-            connection_id,
-            connection_name,
-            schema,
-            table,
-            slug,
-        } = self;
-        for name in [&mut *connection_id, &mut *connection_name, &mut *schema, &mut *table] {
-            name.clear();
-        }
         let mut digits = itoa::Buffer::new();
         let digits = digits.format(pipeline_id);
-        connection_id.push_str("pipeline_");
-        connection_id.push_str(digits);
+        self.connection_id.clear();
+        self.connection_id.push_str("pipeline_");
+        self.connection_id.push_str(digits);
 
-        let name = without_nul(pipeline_name);
-        if let Some((before, after)) = cut(&name) {
-            schema.push_str(slug_of(before, slug));
-            table.push_str(slug_of(after, slug));
+        let pipeline_name = without_nul(pipeline_name);
+        let name = &mut self.connection_name;
+        name.clear();
+        self.schema = 0..0;
+        self.table = 0..0;
+        if let Some((before, after)) = cut(&pipeline_name) {
+            self.schema = push_slug(before, name);
+            name.push(b'_');
+            self.table = push_slug(after, name);
         }
-        if schema.is_empty() || table.is_empty() {
-            schema.clear();
-            schema.push_str(NO_SCHEMA);
-            table.clear();
-            table.push_str(slug_of(&name, slug));
-        } else {
-            connection_name.push_str(schema);
-            connection_name.push('_');
+        if self.schema.is_empty() || self.table.is_empty() {
+            self.schema = 0..0;
+            name.clear();
+            self.table = push_slug(&pipeline_name, name);
         }
-        if table.is_empty() {
-            table.push_str(connection_id);
-            connection_name.push_str(connection_id);
+        if self.table.is_empty() {
+            name.extend_from_slice(self.connection_id.as_bytes());
         } else {
-            connection_name.push_str(table);
-            connection_name.push('_');
-            connection_name.push_str(digits);
+            name.push(b'_');
+            name.extend_from_slice(digits.as_bytes());
+        }
+    }
+
+    /// `pipeline_702`.
+    pub fn connection_id(&self) -> &str {
+        &self.connection_id
+    }
+
+    /// `kondado_blog_wp_options_702`.
+    pub fn connection_name(&self) -> &str {
+        text(&self.connection_name)
+    }
+
+    /// `kondado_blog`.
+    pub fn schema(&self) -> &str {
+        match &self.connection_name[self.schema.clone()] {
+            [] => NO_SCHEMA,
+            slug => text(slug),
+        }
+    }
+
+    /// `wp_options`.
+    pub fn table(&self) -> &str {
+        match &self.connection_name[self.table.clone()] {
+            [] => &self.connection_id,
+            slug => text(slug),
         }
     }
 }
 
-/// What an ASCII character leaves in a slug: itself in lower case, or 0 for nothing.
+/// What stands for an ASCII character in a slug.
 const IN_SLUG: [u8; 128] = {
-    let mut table = [0; 128];
+    let mut table = [b'_'; 128];
     let mut byte = 0;
     while byte < 128 {
         if (byte as u8).is_ascii_alphanumeric() {
@@ -77,61 +92,52 @@ const IN_SLUG: [u8; 128] = {
     table
 };
 
-/// The slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one `_`, none
-/// at the ends. It is written into `out`, anew.
-fn slug_of<'o>(text: &str, out: &'o mut Vec<u8>) -> &'o str {
-    let mut slug = Slug {
-        out,
-        len: 0,
-        gap: false,
-    };
+/// Appends the slug of a text: Unicode NFKD, marks dropped, lower case, each run of anything but `a`–`z` and `0`–`9` one `_`,
+/// none at the ends. Tells where it stands.
+fn push_slug(text: &str, out: &mut Vec<u8>) -> Range<usize> {
+    let start = out.len();
+    // As if it stood behind a `_`, for none may stand at the beginning.
+    let mut last = b'_';
     let mut rest = text;
-    while !rest.is_empty() {
-        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
-        let (before, from) = rest.split_at(ascii);
-        slug.push(before.as_bytes());
-        let mut chars = from.chars();
-        if let Some(c) = chars.next() {
-            // Character by character is enough: what depends on the neighbours is only the order of marks. And beyond
-            // ASCII nothing that NFKD leaves has a lower case within ASCII.
-            decompose_compatible(c, |part| {
-                if !is_combining_mark(part) {
-                    slug.push(&[u8::try_from(part).unwrap_or(b' ')]);
-                }
-            });
-        }
+    loop {
+        let ascii = push_ascii(rest.as_bytes(), &mut last, out);
+        let mut chars = rest.get(ascii..).unwrap_or_default().chars();
+        let Some(c) = chars.next() else { break };
+        // Character by character is enough: what depends on the neighbours is only the order of marks. And beyond
+        // ASCII nothing that NFKD leaves has a lower case within ASCII.
+        decompose_compatible(c, |part| {
+            if !is_combining_mark(part) {
+                let byte = u8::try_from(part).ok().filter(u8::is_ascii);
+                push_ascii(&[byte.unwrap_or(b'_')], &mut last, out);
+            }
+        });
         rest = chars.as_str();
     }
-    let len = slug.len;
-    out.truncate(len);
-    // It is ASCII.
-    std::str::from_utf8(out).unwrap_or_default()
-}
-
-struct Slug<'o> {
-    /// The slug, and behind it bytes that say nothing.
-    out: &'o mut Vec<u8>,
-    len: usize,
-    gap: bool,
-}
-
-impl Slug<'_> {
-    /// Appends what is left of some bytes. There are no branches to mispredict, for words have any length.
-    fn push(&mut self, bytes: &[u8]) {
-        let room = self.len + bytes.len() + 2;
-        if self.out.len() < room {
-            self.out.resize(room, 0);
-        }
-        for &byte in bytes {
-            let left = IN_SLUG.get(usize::from(byte)).copied().unwrap_or(0);
-            let any = left != 0;
-            self.out[self.len] = b'_';
-            self.len += usize::from(any & self.gap);
-            self.out[self.len] = left;
-            self.len += usize::from(any);
-            self.gap = !any & (self.len > 0);
-        }
+    if out.len() > start && last == b'_' {
+        out.pop();
     }
+    start..out.len()
+}
+
+/// Appends what stands for the bytes up to the first beyond ASCII, and tells how many they are. `last` is what stands before
+/// them. Words have any length, so there is no branch at their ends to mispredict.
+fn push_ascii(bytes: &[u8], last: &mut u8, out: &mut Vec<u8>) -> usize {
+    let start = out.len();
+    out.resize(start + bytes.len(), 0);
+    let room = &mut out[start..];
+    let (mut len, mut read, mut before) = (0, bytes.len(), *last);
+    for (index, &byte) in bytes.iter().enumerate() {
+        let Some(&next) = IN_SLUG.get(usize::from(byte)) else {
+            read = index;
+            break;
+        };
+        room[len] = next;
+        len += usize::from((next != b'_') | (before != b'_'));
+        before = next;
+    }
+    *last = before;
+    out.truncate(start + len);
+    read
 }
 
 /// A pipeline's name before and after its last ` - `.
@@ -171,7 +177,9 @@ mod tests {
             ("a日b", "a_b"),
             ("", ""),
         ] {
-            assert_eq!(slug_of(text, &mut Vec::new()), expected, "{text}");
+            let mut out = b"a_".to_vec();
+            let slug = push_slug(text, &mut out);
+            assert_eq!(out[slug], *expected.as_bytes(), "{text}");
         }
     }
 
@@ -193,7 +201,7 @@ mod tests {
             let mut names = Names::default();
             names.set(name, 702);
             assert_eq!(
-                format!("{} {} {}", names.connection_name, names.schema, names.table),
+                format!("{} {} {}", names.connection_name(), names.schema(), names.table()),
                 expected,
                 "{name:?}"
             );

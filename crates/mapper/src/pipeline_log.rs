@@ -1,13 +1,13 @@
 //! A pipeline log becomes a finished sync.
 
 use logferry_kondado::{Decimal, Field, Record, Stream};
+use logferry_model::Kind;
 use logferry_model::event::open_set::{ExtractStatus, OperationType, SyncStatus};
 use logferry_model::event::{sync, table};
 use logferry_model::json::Json;
-use logferry_model::{EnvelopeTail, Kind};
 use uuid::fmt::Hyphenated;
 
-use crate::{Lines, RecordInfo, Run, Scratch, Settings, identity, some, text, write_for_event};
+use crate::{Buffers, Lines, RecordInfo, Run, Settings, identity, some, text, write_for_event};
 
 /// The events lie this many milliseconds before the end, but `sync_start` and `write_to_table_start`, which lie at the start
 /// and one millisecond after it. Readers need them to rise strictly, and `records_modified` before `sync_end`.
@@ -17,31 +17,19 @@ pub(crate) fn write(
     settings: &Settings,
     run: &Run,
     record: &Record<'_>,
-    scratch: &mut Scratch,
+    buffers: &mut Buffers,
     mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Kind)>,
 ) {
-    scratch.name.set(&record.text(Field::PipelineName), run.job_id);
-    let names = &scratch.name;
-    let own = settings.pipelines.get(&run.job_id);
-    let set = |pick: fn(&crate::PipelineSettings) -> &Option<String>| own.and_then(|own| pick(own).as_deref());
-    let connection_name = set(|own| &own.connection_name).unwrap_or(&names.connection_name);
-    let schema = set(|own| &own.schema).unwrap_or(&names.schema);
-    let table_name = set(|own| &own.table).unwrap_or(&names.table);
-
+    let connection = buffers
+        .connections
+        .of(settings, run.job_id, &record.text(Field::PipelineName));
+    let (schema, table_name) = (connection.schema.as_str(), connection.table.as_str());
     let mut sync_id = [0; Hyphenated::LENGTH];
     let sync_id = &*identity::record_id(Stream::PipelineLogs, run.id)
         .hyphenated()
         .encode_lower(&mut sync_id);
-    scratch.tail.prepare(&EnvelopeTail {
-        connector_type: some(set(|own| &own.connector_type).unwrap_or(&settings.connector_type)),
-        connector_id: some(&names.connection_id),
-        connector_name: some(connection_name),
-        connection_id: some(&names.connection_id),
-        connection_name: some(connection_name),
-        sync_id: some(sync_id),
-        ..EnvelopeTail::default()
-    });
-    let tail = &mut scratch.tail;
+    buffers.tail.prepare_sync(&connection.tail, sync_id);
+    let tail = &mut buffers.tail;
 
     let start = run.start(SHORTEST_RUN_MILLIS);
     let before_end = |millis: i64| run.end.plus_millis(-millis);
@@ -79,16 +67,16 @@ pub(crate) fn write(
         };
         lines.write(tail, Kind::ExtractSummary, before_end(3), Some(&data));
     }
-    if lines.selection.contains(Kind::UpdateState) && write_state(record, &mut scratch.state) {
+    if lines.selection.contains(Kind::UpdateState) && write_state(record, &mut buffers.state) {
         let data = sync::UpdateState {
-            state: Some(Json::from_compact(text(&scratch.state))),
+            state: Some(Json::from_compact(text(&buffers.state))),
             ..Default::default()
         };
         lines.write(tail, Kind::UpdateState, before_end(2), Some(&data));
     }
     let data = RecordInfo {
         stream: Stream::PipelineLogs,
-        canonical: &scratch.canonical,
+        canonical: &buffers.canonical,
     };
     lines.write(tail, Kind::Info, before_end(1), Some(&data));
     let data = sync::SyncEnd {

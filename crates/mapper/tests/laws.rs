@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use logferry_kondado::{Record, Stream};
 use logferry_mapper::canonical::{self, Form};
-use logferry_mapper::{Mapper, Scratch, Selection, Settings, inverse};
+use logferry_mapper::{Mapper, Selection, Settings, inverse};
 use logferry_model::{Event, Severity, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};
@@ -267,7 +267,8 @@ fn events(stream: Stream, text: &str) -> String {
     let record = Record::parse(text).expect("the writer writes JSON");
     let mut out = Vec::new();
     Mapper::default()
-        .map(stream, &record, &mut Scratch::default(), &mut out, |_, _| {})
+        .worker()
+        .map(stream, &record, &mut out, |_, _| {})
         .expect("a valid record");
     String::from_utf8(out).expect("events are UTF-8")
 }
@@ -386,7 +387,8 @@ proptest! {
             let mut out = Vec::new();
             let mapper = Mapper::new(Settings { events, ..Settings::default() });
             mapper
-                .map(sample.stream, &record, &mut Scratch::default(), &mut out, |_, _| {})
+                .worker()
+                .map(sample.stream, &record, &mut out, |_, _| {})
                 .map(|()| String::from_utf8(out).expect("events are UTF-8"))
                 .map_err(|error| error.to_string())
         };
@@ -397,12 +399,31 @@ proptest! {
         prop_assert_eq!(map(Selection::of(names.iter().copied()).expect("names")), all);
     }
 
+    /// Law 2, for a worker: what it mapped before changes nothing.
+    #[test]
+    fn a_worker_has_no_memory(
+        runs in prop::collection::vec((select(vec![7_u64, 8, 7 + 2048, 7 + 4096]), "([ab] - )?[ab]?|a{300}"), 1..12),
+    ) {
+        let mapper = Mapper::default();
+        let mut worker = mapper.worker();
+        for (pipeline_id, name) in runs {
+            let text = format!(
+                r#"{{"id":1,"pipeline_id":{pipeline_id},"pipeline_name":"{name}","createdAt":"2020-09-17T00:03:48Z"}}"#
+            );
+            let mut out = Vec::new();
+            worker
+                .map(Stream::PipelineLogs, &Record::parse(&text).expect("a record"), &mut out, |_, _| {})
+                .expect("a valid record");
+            prop_assert_eq!(String::from_utf8(out).expect("events are UTF-8"), events(Stream::PipelineLogs, &text));
+        }
+    }
+
     /// Law 4, for the mapper: no text makes it panic.
     #[test]
     fn no_text_is_too_strange(text in "\\PC{0,64}|[{}\\[\\]\":,0-9a-zA-Z_ \\\\]{0,64}") {
         if let Ok(record) = Record::parse(&text) {
             for stream in [Stream::PipelineLogs, Stream::ModelLogs] {
-                let _ = Mapper::default().map(stream, &record, &mut Scratch::default(), &mut Vec::new(), |_, _| {});
+                let _ = Mapper::default().worker().map(stream, &record, &mut Vec::new(), |_, _| {});
             }
         }
     }

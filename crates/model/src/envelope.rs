@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::catalogue::{Kind, Payload};
 use crate::json;
 use crate::payload::{ObjectReader, ObjectWriter, ToJson};
-use crate::timestamp::{DayText, Timestamp, TimestampError};
+use crate::timestamp::{SecondText, Timestamp, TimestampError};
 
 /// One Fivetran log event.
 ///
@@ -112,13 +112,13 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The text that the events of a sync share: the [`EnvelopeTail`], and the day of `created`.
+/// The text that the events of a sync share: the [`EnvelopeTail`], and the time that was written last.
 ///
 /// Writing an event with it gives the same bytes as [`Event::write`], without building the event.
 #[derive(Debug, Default)]
 pub struct TailText {
     tail: Vec<u8>,
-    day: DayText,
+    last: SecondText,
 }
 
 impl TailText {
@@ -130,6 +130,16 @@ impl TailText {
         object.close();
     }
 
+    /// Replaces the text with that of a tail that has no `sync_id` and no keys behind it, as [`ToJson`] writes it, and
+    /// this `sync_id`, which has nothing to escape.
+    pub fn prepare_sync(&mut self, tail: &[u8], sync_id: &str) {
+        self.tail.clear();
+        let members = tail.get(1..tail.len().saturating_sub(1)).unwrap_or_default();
+        for part in [b",", members, b",\"sync_id\":\"", sync_id.as_bytes(), b"\"}"] {
+            self.tail.extend_from_slice(part);
+        }
+    }
+
     /// Appends an event as one line of canonical JSON, without a line end.
     pub fn write_event(&mut self, kind: Kind, data: Option<&impl ToJson>, created: Timestamp, out: &mut Vec<u8>) {
         out.extend_from_slice(kind.head().as_bytes());
@@ -138,7 +148,7 @@ impl TailText {
             data.write(out);
         }
         out.extend_from_slice(br#","created":""#);
-        created.write_with(&mut self.day, out);
+        created.write_with(&mut self.last, out);
         out.push(b'"');
         out.extend_from_slice(&self.tail);
     }

@@ -120,7 +120,7 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 /// Appends `value` as a JSON string.
 pub fn write_str(value: &str, out: &mut Vec<u8>) {
     // Most strings have nothing to escape, and serde_json looks at them byte by byte.
-    if !needs_escape(value.as_bytes()) {
+    if is_plain(value) {
         out.reserve(value.len() + 2);
         out.push(b'"');
         out.extend_from_slice(value.as_bytes());
@@ -131,30 +131,25 @@ pub fn write_str(value: &str, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, value);
 }
 
-/// Whether a string holds a control character, a quote or a backslash: eight bytes at a time.
-fn needs_escape(bytes: &[u8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The high bit of every byte that is less than `limit` (at most 128) in a word, and of no byte if there is none.
-    let less = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & HIGHS;
+/// Whether a string within a JSON string stands as it is: it has nothing to escape.
+pub fn is_plain(text: &str) -> bool {
+    !needs_escape(text.as_bytes())
+}
 
-    let special = |word: [u8; 8]| {
-        let word = u64::from_le_bytes(word);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        less(word, 0x20) | less(quote, 1) | less(backslash, 1) != 0
-    };
-    let (words, rest) = bytes.as_chunks::<8>();
-    // Of what is no whole word, the last eight bytes are one that overlaps.
-    let last = match bytes.last_chunk::<8>() {
-        Some(last) => *last,
-        None => {
-            let mut last = [b' '; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            last
-        }
-    };
-    words.iter().any(|word| special(*word)) || special(last)
+/// Whether a string holds a control character, a quote or a backslash. It looks at many bytes at a time; where the last are fewer,
+/// at some of them twice.
+fn needs_escape(bytes: &[u8]) -> bool {
+    fn any<const N: usize>(bytes: &[u8; N]) -> bool {
+        let special = |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+        bytes.iter().fold(0, |found, &byte| found | special(byte)) != 0
+    }
+    if let Some(last) = bytes.last_chunk::<16>() {
+        bytes.as_chunks::<16>().0.iter().any(any) || any(last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        any(first) | any(last)
+    } else {
+        bytes.as_chunks::<1>().0.iter().any(any)
+    }
 }
 
 /// What a JSON string says, borrowed when it has no escapes. `None` when the value is no string, or holds a lone

@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, date};
 
 const EPOCH: Date = date(1970, 1, 1);
-const MILLIS_A_DAY: i64 = 86_400_000;
+const SECONDS_A_DAY: i64 = 86_400;
+const MILLIS_A_DAY: i64 = SECONDS_A_DAY * 1000;
 /// The instants whose year has four digits: from 0000-01-01 up to, but not, 10000-01-01.
 const FOUR_DIGIT_YEARS: Range<i64> = -719_528 * MILLIS_A_DAY..2_932_897 * MILLIS_A_DAY;
 
@@ -101,25 +102,25 @@ impl Timestamp {
 
     /// Appends the text, `2020-09-17T00:03:48.108Z`.
     pub fn write(self, out: &mut Vec<u8>) {
-        self.write_with(&mut DayText::default(), out);
+        self.write_with(&mut SecondText::default(), out);
     }
 
-    /// Appends the text. The text of its day is taken from `day`, or kept there for the next.
-    pub(crate) fn write_with(self, day: &mut DayText, out: &mut Vec<u8>) {
-        let millis = self.millis.rem_euclid(MILLIS_A_DAY);
+    /// Appends the text. What it shares with the one before is taken from `last`, and kept there for the next.
+    pub(crate) fn write_with(self, last: &mut SecondText, out: &mut Vec<u8>) {
         let mut text = *b"0000-00-00T00:00:00.000000000Z";
-        text[..10].copy_from_slice(day.of(self.millis.div_euclid(MILLIS_A_DAY)));
-        two_digits(&mut text[11..13], millis / 3_600_000);
-        two_digits(&mut text[14..16], millis / 60_000 % 60);
-        two_digits(&mut text[17..19], millis / 1000 % 60);
-        two_digits(&mut text[20..22], millis % 1000 / 10);
+        text[..19].copy_from_slice(last.of(self.millis.div_euclid(1000)));
+        let millis = self.millis.rem_euclid(1000);
+        two_digits(&mut text[20..22], millis / 10);
         text[22] = b'0' + (millis % 10) as u8;
-        if self.digits > 3 {
-            let mut nanos = self.nanos;
-            for digit in text[23..29].iter_mut().rev() {
-                *digit = b'0' + (nanos % 10) as u8;
-                nanos /= 10;
-            }
+        if self.digits == 3 {
+            text[23] = b'Z';
+            // A length that the compiler knows is copied without a call.
+            return out.extend_from_slice(&text[..24]);
+        }
+        let mut nanos = self.nanos;
+        for digit in text[23..29].iter_mut().rev() {
+            *digit = b'0' + (nanos % 10) as u8;
+            nanos /= 10;
         }
         let end = 20 + usize::from(self.digits);
         text[end] = b'Z';
@@ -132,38 +133,52 @@ fn two_digits(out: &mut [u8], value: i64) {
     out[1] = b'0' + (value % 10) as u8;
 }
 
-/// The text of the last day that was written: most events of a record share it.
+/// The text of the last second that was written: many events of a record share it, and nearly all its day.
 #[derive(Debug)]
-pub(crate) struct DayText {
+pub(crate) struct SecondText {
+    second: i64,
     day: i64,
-    text: [u8; 10],
+    text: [u8; 19],
 }
 
-impl Default for DayText {
+impl Default for SecondText {
     fn default() -> Self {
-        DayText {
+        SecondText {
+            second: 0,
             day: 0,
-            text: *b"1970-01-01",
+            text: *b"1970-01-01T00:00:00",
         }
     }
 }
 
-impl DayText {
-    /// The text of the day so many days after 1970-01-01.
-    fn of(&mut self, day: i64) -> &[u8; 10] {
-        if self.day != day {
-            let beyond = if day < 0 { Date::MIN } else { Date::MAX };
-            let date = SignedDuration::try_from_hours(day.saturating_mul(24))
-                .and_then(|days| EPOCH.checked_add(days).ok())
-                .unwrap_or(beyond);
-            let year = i64::from(date.year()).clamp(0, 9999);
-            two_digits(&mut self.text[0..2], year / 100);
-            two_digits(&mut self.text[2..4], year % 100);
-            two_digits(&mut self.text[5..7], i64::from(date.month()));
-            two_digits(&mut self.text[8..10], i64::from(date.day()));
-            self.day = day;
+impl SecondText {
+    /// The text of the second so many after 1970-01-01T00:00:00.
+    fn of(&mut self, second: i64) -> &[u8; 19] {
+        if self.second != second {
+            self.second = second;
+            self.set_day(second.div_euclid(SECONDS_A_DAY));
+            let of_day = second.rem_euclid(SECONDS_A_DAY);
+            two_digits(&mut self.text[11..13], of_day / 3600);
+            two_digits(&mut self.text[14..16], of_day / 60 % 60);
+            two_digits(&mut self.text[17..19], of_day % 60);
         }
         &self.text
+    }
+
+    fn set_day(&mut self, day: i64) {
+        if self.day == day {
+            return;
+        }
+        self.day = day;
+        let beyond = if day < 0 { Date::MIN } else { Date::MAX };
+        let date = SignedDuration::try_from_hours(day.saturating_mul(24))
+            .and_then(|days| EPOCH.checked_add(days).ok())
+            .unwrap_or(beyond);
+        let year = i64::from(date.year()).clamp(0, 9999);
+        two_digits(&mut self.text[0..2], year / 100);
+        two_digits(&mut self.text[2..4], year % 100);
+        two_digits(&mut self.text[5..7], i64::from(date.month()));
+        two_digits(&mut self.text[8..10], i64::from(date.day()));
     }
 }
 

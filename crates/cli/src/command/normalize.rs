@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use logferry_kondado::Stream;
-use logferry_mapper::{Error, Mapper, Scratch, Selection, Settings, fivetran};
-
+use logferry_mapper::{Error, Mapper, Selection, Settings, Worker, fivetran};
 use logferry_model::json;
 
 use crate::exit::Exit;
@@ -156,9 +155,8 @@ pub fn run(args: Args) -> Exit {
         let work = move || {
             let _worker = worker;
             let mut thread = Thread {
-                mapper: &mapper,
+                mapping: mapper.worker(),
                 keeps_dead_letters,
-                scratch: Scratch::default(),
                 source: Arc::default(),
                 events: Vec::new(),
                 held: Held::default(),
@@ -204,9 +202,8 @@ struct Input {
 
 /// What one thread works with.
 struct Thread<'t> {
-    mapper: &'t Mapper,
+    mapping: Worker<'t>,
     keeps_dead_letters: bool,
-    scratch: Scratch,
     source: Arc<str>,
     events: Vec<u8>,
     held: Held,
@@ -308,7 +305,7 @@ impl Thread<'_> {
             self.turn.finish(&mut self.events, &mut self.held);
             if large.is_some() {
                 batch = Batch::default();
-                self.scratch = Scratch::default();
+                self.mapping.shrink();
             }
         }
     }
@@ -336,11 +333,9 @@ impl Visit for Thread<'_> {
                 return turn.write_if_much(events, held);
             }
         };
-        let mapped = self
-            .mapper
-            .map(stream, item.record, &mut self.scratch, events, |events, _| {
-                turn.write_if_much(events, held);
-            });
+        let mapped = self.mapping.map(stream, item.record, events, |events, _| {
+            turn.write_if_much(events, held);
+        });
         if let Err(error) = &mapped {
             let faulty = match error {
                 Error::Field(error) => item.record.raw(error.field()),
