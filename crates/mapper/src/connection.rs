@@ -4,7 +4,7 @@ use logferry_model::{EnvelopeTail, ToJson as _};
 
 use crate::naming::Names;
 use crate::settings::PipelineSettings;
-use crate::{Settings, some};
+use crate::{Settings, some, text};
 
 /// How many connections are kept. (An account has hundreds of pipelines, and a pipeline runs many times.)
 const KEPT: usize = 2048;
@@ -16,13 +16,34 @@ const LONGEST_KEPT_NAME: usize = 256;
 #[derive(Debug, Default)]
 pub struct Connection {
     pipeline_id: u64,
-    pipeline_name: String,
+    /// The pipeline's name, schema, table and tail in one piece: what lies together is fetched together.
+    text: Vec<u8>,
+    name_end: usize,
+    schema_end: usize,
+    table_end: usize,
+}
+
+impl Connection {
+    fn is_of(&self, pipeline_id: u64, pipeline_name: &str) -> bool {
+        self.pipeline_id == pipeline_id
+            && self.text[..self.name_end] == *pipeline_name.as_bytes()
+            && !self.text.is_empty()
+    }
+
     /// Destination schema.
-    pub schema: String,
+    pub fn schema(&self) -> &str {
+        text(&self.text[self.name_end..self.schema_end])
+    }
+
     /// Destination table.
-    pub table: String,
+    pub fn table(&self) -> &str {
+        text(&self.text[self.schema_end..self.table_end])
+    }
+
     /// The envelope's keys behind `created`, but for the id of the sync, as [`logferry_model::TailText`] takes them.
-    pub tail: Vec<u8>,
+    pub fn tail(&self) -> &[u8] {
+        &self.text[self.table_end..]
+    }
 }
 
 /// The connections that were seen last.
@@ -46,10 +67,7 @@ impl Connections {
             }
             &mut self.kept[place]
         };
-        let is_known = connection.pipeline_id == pipeline_id
-            && connection.pipeline_name == pipeline_name
-            && !connection.tail.is_empty();
-        if !is_known {
+        if !connection.is_of(pipeline_id, pipeline_name) {
             self.names.set(pipeline_name, pipeline_id);
             connection.set(settings, pipeline_id, pipeline_name, &self.names);
         }
@@ -65,19 +83,20 @@ impl Connections {
 
 impl Connection {
     fn set(&mut self, settings: &Settings, pipeline_id: u64, pipeline_name: &str, names: &Names) {
-        fn replace(text: &mut String, with: &str) {
-            text.clear();
-            text.push_str(with);
-        }
         let own = settings.pipelines.get(&pipeline_id);
         let set = |pick: fn(&PipelineSettings) -> &Option<String>| own.and_then(|own| pick(own).as_deref());
 
         self.pipeline_id = pipeline_id;
-        replace(&mut self.pipeline_name, pipeline_name);
-        replace(&mut self.schema, set(|own| &own.schema).unwrap_or(names.schema()));
-        replace(&mut self.table, set(|own| &own.table).unwrap_or(names.table()));
+        self.text.clear();
+        self.text.extend_from_slice(pipeline_name.as_bytes());
+        self.name_end = self.text.len();
+        let schema = set(|own| &own.schema).unwrap_or(names.schema());
+        self.text.extend_from_slice(schema.as_bytes());
+        self.schema_end = self.text.len();
+        let table = set(|own| &own.table).unwrap_or(names.table());
+        self.text.extend_from_slice(table.as_bytes());
+        self.table_end = self.text.len();
         let connection_name = set(|own| &own.connection_name).unwrap_or(names.connection_name());
-        self.tail.clear();
         let tail = EnvelopeTail {
             connector_type: some(set(|own| &own.connector_type).unwrap_or(&settings.connector_type)),
             connector_id: some(names.connection_id()),
@@ -86,6 +105,6 @@ impl Connection {
             connection_name: some(connection_name),
             ..EnvelopeTail::default()
         };
-        tail.write(&mut self.tail);
+        tail.write(&mut self.text);
     }
 }

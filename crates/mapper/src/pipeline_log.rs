@@ -23,12 +23,12 @@ pub(crate) fn write(
     let connection = buffers
         .connections
         .of(settings, run.job_id, &record.text(Field::PipelineName));
-    let (schema, table_name) = (connection.schema.as_str(), connection.table.as_str());
+    let (schema, table_name) = (connection.schema(), connection.table());
     let mut sync_id = [0; Hyphenated::LENGTH];
     let sync_id = &*identity::record_id(Stream::PipelineLogs, run.id)
         .hyphenated()
         .encode_lower(&mut sync_id);
-    buffers.tail.prepare_sync(&connection.tail, sync_id);
+    buffers.tail.prepare_sync(connection.tail(), sync_id);
     let tail = &mut buffers.tail;
 
     let start = run.start(SHORTEST_RUN_MILLIS);
