@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use logferry_mapper::Settings;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use toml::Spanned;
@@ -41,6 +42,21 @@ pub enum Error {
         /// The line, with a mark below what is wrong.
         quoted: String,
     },
+}
+
+/// logferry's configuration file, which is TOML.
+#[derive(Debug, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "It describes; the values are read by span.")]
+struct Configuration {
+    /// How records become events.
+    #[schemars(default)]
+    mapper: Settings,
+}
+
+/// The schema of a configuration.
+pub fn schema(generator: &mut SchemaGenerator) -> Schema {
+    Configuration::json_schema(generator)
 }
 
 /// Reads the `[mapper]` table of a configuration.

@@ -44,12 +44,14 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Normalize(command::normalize::Args),
+    Schema(command::schema::Args),
 }
 
 fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Normalize(args) => command::normalize::run(args),
+            Command::Schema(args) => command::schema::run(args),
         },
         Err(error) => {
             // Help and version are asked for and go to stdout, everything else to stderr.

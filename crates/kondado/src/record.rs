@@ -55,11 +55,11 @@ pub enum Numeric {
 }
 
 macro_rules! fields {
-    ($( $(#[$meta:meta])* $name:literal => $Field:ident, $numeric:ident, in $($Stream:ident)+; )*) => {
+    ($( $(#[doc = $doc:literal])+ $name:literal => $Field:ident, $numeric:ident, in $($Stream:ident)+; )*) => {
         /// The documented fields of both streams, in the order of the documented examples.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Field {
-            $( $(#[$meta])* $Field, )*
+            $( $(#[doc = $doc])+ $Field, )*
         }
 
         impl Field {
@@ -69,6 +69,11 @@ macro_rules! fields {
             /// The key in the record.
             pub fn name(self) -> &'static str {
                 match self { $( Field::$Field => $name, )* }
+            }
+
+            /// What it says.
+            pub fn description(self) -> &'static str {
+                match self { $( Field::$Field => concat!($( $doc ),+).trim_ascii(), )* }
             }
 
             /// How its value is to be read.

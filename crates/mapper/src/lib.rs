@@ -24,6 +24,7 @@ pub mod inverse;
 mod model_log;
 mod naming;
 mod pipeline_log;
+pub mod schema;
 pub mod settings;
 
 use std::borrow::Cow;

@@ -1,41 +1,49 @@
 //! What can be set about the mapping: the `[mapper]` table of the configuration.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use logferry_model::Kind;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::naming::without_nul;
 
 /// The `[mapper]` table.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Which of the mapped events to send; all by default.
     pub events: Selection,
     /// `connector_type` of every pipeline that has none of its own.
     #[serde(deserialize_with = "text_without_nul")]
+    #[schemars(length(min = 1))]
     pub connector_type: String,
     /// Settings of single pipelines, by pipeline id.
     #[serde(deserialize_with = "by_pipeline_id")]
+    #[schemars(with = "BTreeMap<String, PipelineSettings>")]
     pub pipelines: BTreeMap<u64, PipelineSettings>,
 }
 
 /// A `[mapper.pipelines.<id>]` table: names to use instead of those that follow from the pipeline's name.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSettings {
     /// Service id of the source, which Kondado's logs do not tell.
-    #[serde(deserialize_with = "some_text_without_nul")]
+    #[serde(deserialize_with = "some_text_without_nul", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1))]
     pub connector_type: Option<String>,
     /// Name of the connection; must be unique in a destination.
-    #[serde(deserialize_with = "some_text_without_nul")]
+    #[serde(deserialize_with = "some_text_without_nul", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1))]
     pub connection_name: Option<String>,
     /// Destination schema.
-    #[serde(deserialize_with = "some_text_without_nul")]
+    #[serde(deserialize_with = "some_text_without_nul", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1))]
     pub schema: Option<String>,
     /// Destination table.
-    #[serde(deserialize_with = "some_text_without_nul")]
+    #[serde(deserialize_with = "some_text_without_nul", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1))]
     pub table: Option<String>,
 }
 
@@ -135,6 +143,17 @@ impl Selection {
 /// The catalogue has fewer kinds than this has bits.
 fn bit(kind: Kind) -> u128 {
     1 << kind as u32
+}
+
+impl JsonSchema for Selection {
+    fn schema_name() -> Cow<'static, str> {
+        "Selection".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Selection::names().collect();
+        json_schema!({"type": "array", "minItems": 1, "items": {"enum": names}})
+    }
 }
 
 impl TryFrom<Vec<String>> for Selection {

@@ -17,6 +17,8 @@ use crate::timestamp::{SecondText, Timestamp, TimestampError};
 pub struct Event<'a> {
     /// The event's name and data: `event` and `data`.
     pub payload: Payload<'a>,
+    /// The name as it came, where the catalogue has it in another case.
+    pub spelling: Option<Cow<'a, str>>,
     /// When the event was created, in UTC.
     pub created: Timestamp,
     /// The other keys.
@@ -91,8 +93,10 @@ impl<'a> Event<'a> {
         let mut tail = EnvelopeTail::from_members(members);
         // Absent keys are absent, so a null at the top says nothing.
         tail.rest.remove_nulls();
+        let spelling = Kind::from_name(&name).and_then(|kind| (kind.name() != name).then(|| name.clone()));
         Ok(Event {
             payload: Payload::read(name, data),
+            spelling,
             created,
             tail,
         })
@@ -101,7 +105,8 @@ impl<'a> Event<'a> {
     /// Appends the event as one line of canonical JSON, without a line end.
     pub fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::open(out);
-        json::write_str(self.payload.name(), object.literal_key(r#""event":"#));
+        let name = self.spelling.as_deref().unwrap_or(self.payload.name());
+        json::write_str(name, object.literal_key(r#""event":"#));
         self.payload.write_data(&mut object);
         let out = object.literal_key(r#""created":"#);
         out.push(b'"');

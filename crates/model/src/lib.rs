@@ -23,7 +23,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 #[macro_use]
-mod payload;
+pub mod payload;
 
 pub mod catalogue;
 pub mod envelope;
@@ -34,6 +34,6 @@ pub mod timestamp;
 
 pub use catalogue::{Group, Kind, Payload};
 pub use envelope::{EnvelopeTail, Event, ParseError, TailText};
-pub use payload::{Data, Rest, ToJson, Value};
+pub use payload::{Data, Map, Number, Rest, Time, ToJson, Value};
 pub use severity::Severity;
 pub use timestamp::{Timestamp, TimestampError};

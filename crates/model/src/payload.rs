@@ -3,9 +3,11 @@
 
 use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::value::RawValue;
 
 use crate::json::{self, Json, Members};
+use crate::timestamp;
 
 /// Something that can be written as JSON.
 pub trait ToJson {
@@ -54,32 +56,41 @@ impl<'a, P: Value<'a>> Data<'a, P> {
     }
 }
 
-/// The members of an object that its type does not hold: unknown keys, and documented keys whose value is null or of
-/// an unexpected type. In the order they came, token for token.
+/// What an object's type does not hold of it: unknown keys, and documented keys whose value is null or of an unexpected
+/// type, in the order they came, token for token; and how documented keys were spelled where they have two spellings.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rest<'a>(Vec<(Cow<'a, str>, Json<'a>)>);
+pub struct Rest<'a> {
+    members: Vec<(Cow<'a, str>, Json<'a>)>,
+    /// Documented keys that came in another spelling, with that spelling.
+    spellings: Vec<(&'static str, &'static str)>,
+}
 
 impl<'a> Rest<'a> {
     /// The last value that was given for `key`.
     pub fn get(&self, key: &str) -> Option<&Json<'a>> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value)
+        let mut members = self.members.iter().rev();
+        members.find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
     /// The members, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
-        self.0.iter().map(|(key, value)| (key.as_ref(), value))
+        self.members.iter().map(|(key, value)| (key.as_ref(), value))
+    }
+
+    /// How a documented key was spelled.
+    pub fn spelling<'k>(&self, key: &'k str) -> &'k str {
+        let mut spellings = self.spellings.iter();
+        spellings
+            .find(|(of, _)| *of == key)
+            .map_or(key, |(_, spelling)| spelling)
     }
 
     pub(crate) fn remove_nulls(&mut self) {
-        self.0.retain(|(_, value)| value.as_str() != "null");
+        self.members.retain(|(_, value)| value.as_str() != "null");
     }
 
     pub(crate) fn write_members(&self, object: &mut ObjectWriter<'_>) {
-        for (key, value) in &self.0 {
+        for (key, value) in &self.members {
             value.write(object.key(key));
         }
     }
@@ -89,6 +100,7 @@ impl<'a> Rest<'a> {
 pub(crate) struct ObjectReader<'a> {
     members: Members<'a>,
     taken: Vec<&'static str>,
+    spellings: Vec<(&'static str, &'static str)>,
 }
 
 impl<'a> ObjectReader<'a> {
@@ -97,13 +109,23 @@ impl<'a> ObjectReader<'a> {
         Some(ObjectReader {
             members: serde_json::from_str(raw.get()).ok()?,
             taken: Vec::new(),
+            spellings: Vec::new(),
         })
     }
 
-    /// Takes the value of `key` if it is of type `T`; the last one, where a key was given twice.
-    pub(crate) fn take<T: Value<'a>>(&mut self, key: &'static str) -> Option<T> {
-        let value = T::read(self.raw(key)?)?;
-        self.taken.push(key);
+    /// Takes the value of a key if it is of type `T`; the last one, where the key was given twice. `spellings` are those of the
+    /// key, the usual one first.
+    pub(crate) fn take<T: Value<'a>>(&mut self, spellings: &'static [&'static str]) -> Option<T> {
+        let (spelling, raw) = spellings
+            .iter()
+            .find_map(|spelling| Some((*spelling, self.raw(spelling)?)))?;
+        let value = T::read(raw)?;
+        self.taken.push(spelling);
+        if let Some(usual) = spellings.first()
+            && *usual != spelling
+        {
+            self.spellings.push((usual, spelling));
+        }
         Some(value)
     }
 
@@ -115,23 +137,19 @@ impl<'a> ObjectReader<'a> {
     }
 
     fn raw(&self, key: &str) -> Option<&'a RawValue> {
-        self.members
-            .0
-            .iter()
-            .rev()
-            .find(|(name, _)| name == key)
-            .map(|(_, raw)| *raw)
+        let mut members = self.members.0.iter().rev();
+        members.find(|(name, _)| name == key).map(|(_, raw)| *raw)
     }
 
     /// What was not taken.
     pub(crate) fn rest(self) -> Rest<'a> {
         let taken = self.taken;
-        let left = self
-            .members
-            .0
-            .into_iter()
-            .filter(|(key, _)| !taken.contains(&key.as_ref()));
-        Rest(left.map(|(key, raw)| (key, raw.into())).collect())
+        let left = self.members.0.into_iter();
+        let left = left.filter(|(key, _)| !taken.contains(&key.as_ref()));
+        Rest {
+            members: left.map(|(key, raw)| (key, raw.into())).collect(),
+            spellings: self.spellings,
+        }
     }
 }
 
@@ -158,6 +176,15 @@ impl<'a> ObjectWriter<'a> {
         json::write_str(key, self.out);
         self.out.push(b':');
         self.out
+    }
+
+    /// Appends a documented key, in the spelling that it came in.
+    pub(crate) fn documented_key(&mut self, key: &'static str, text: &'static str, rest: &Rest<'_>) -> &mut Vec<u8> {
+        if rest.spellings.is_empty() {
+            self.literal_key(text)
+        } else {
+            self.key(rest.spelling(key))
+        }
     }
 
     /// Appends a key that is given as JSON text with its colon, `"table":`.
@@ -218,6 +245,148 @@ impl ToJson for i64 {
     }
 }
 
+/// A number with the digits it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Number<'a>(Cow<'a, str>);
+
+impl Number<'_> {
+    /// The number's digits, as JSON writes them.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'a> Value<'a> for Number<'a> {
+    fn read(raw: &'a RawValue) -> Option<Self> {
+        let is_number = raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        is_number.then(|| Number(Cow::Borrowed(raw.get())))
+    }
+}
+
+impl ToJson for Number<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.as_bytes());
+    }
+}
+
+impl JsonSchema for Number<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Number".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "number"})
+    }
+}
+
+/// A text that is documented to be a time. It is kept as it came, even if it is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Time<'a>(pub Cow<'a, str>);
+
+impl<'a> Value<'a> for Time<'a> {
+    fn read(raw: &'a RawValue) -> Option<Self> {
+        json::read_str(raw).map(Time)
+    }
+}
+
+impl ToJson for Time<'_> {
+    fn write(&self, out: &mut Vec<u8>) {
+        json::write_str(&self.0, out);
+    }
+}
+
+impl JsonSchema for Time<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Some dialects let `$` stand before a last line end.
+        json_schema!({"type": "string", "pattern": timestamp::PATTERN, "not": {"pattern": "\\n"}})
+    }
+}
+
+/// An object with keys of any name and values of one type, in the order they came.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Map<'a, T>(pub Vec<(Cow<'a, str>, T)>);
+
+impl<'a, T: Value<'a>> Value<'a> for Map<'a, T> {
+    fn read(raw: &'a RawValue) -> Option<Self> {
+        let Members(members) = serde_json::from_str(raw.get()).ok()?;
+        let members = members.into_iter().map(|(key, raw)| Some((key, T::read(raw)?)));
+        members.collect::<Option<_>>().map(Map)
+    }
+}
+
+impl<T: ToJson> ToJson for Map<'_, T> {
+    fn write(&self, out: &mut Vec<u8>) {
+        let mut object = ObjectWriter::open(out);
+        for (key, value) in &self.0 {
+            value.write(object.key(key));
+        }
+        object.close();
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Map<'_, T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("MapOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object", "additionalProperties": generator.subschema_for::<T>()})
+    }
+}
+
+impl JsonSchema for Json<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Json".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::from(true)
+    }
+}
+
+/// The text of doc comments, as descriptions have it: a paragraph a line.
+pub(crate) fn description(docs: &[&str]) -> String {
+    let paragraphs = docs.split(|line| line.trim().is_empty());
+    let paragraphs = paragraphs.map(|lines| lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" "));
+    paragraphs
+        .filter(|paragraph| !paragraph.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// A schema with this description.
+pub(crate) fn described(schema: Schema, docs: &[&str]) -> Schema {
+    let description = description(docs);
+    if description.is_empty() {
+        return schema;
+    }
+    let mut described = json_schema!({"description": description});
+    for (key, value) in schema.as_object().into_iter().flatten() {
+        described.insert(key.clone(), value.clone());
+    }
+    described
+}
+
 /// Any value, token for token.
 impl<'a> Value<'a> for Json<'a> {
     fn read(raw: &'a RawValue) -> Option<Self> {
@@ -272,27 +441,53 @@ impl<T: ToJson> ToJson for Vec<T> {
 
 /// Declares a JSON object: its documented members, each optional, and the [`Rest`].
 ///
-/// Members are written in the order declared, then the rest.
+/// Members are written in the order declared, then the rest. A key may have a second spelling, `"new" | "old"`. Two dots at the end
+/// say that the documentation is known to be incomplete: then further members are no surprise to strict checks either.
 macro_rules! object {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         pub struct $Name:ident<$a:lifetime> {
-            $( $(#[$member_meta:meta])* $key:literal => $member:ident: $Type:ty, )*
+            $( $(#[doc = $member_doc:literal])* $key:literal $(| $spelling:literal)* => $member:ident: $Type:ty, )*
         }
     ) => {
-        $(#[$meta])*
+        object! { @ false $(#[doc = $doc])* pub struct $Name<$a> {
+            $( $(#[doc = $member_doc])* $key $(| $spelling)* => $member: $Type, )*
+        } }
+    };
+    (
+        $(#[doc = $doc:literal])*
+        pub struct $Name:ident<$a:lifetime> {
+            $( $(#[doc = $member_doc:literal])* $key:literal $(| $spelling:literal)* => $member:ident: $Type:ty, )*
+            ..
+        }
+    ) => {
+        object! { @ true $(#[doc = $doc])* pub struct $Name<$a> {
+            $( $(#[doc = $member_doc])* $key $(| $spelling)* => $member: $Type, )*
+        } }
+    };
+    (
+        @ $has_more:literal
+        $(#[doc = $doc:literal])*
+        pub struct $Name:ident<$a:lifetime> {
+            $( $(#[doc = $member_doc:literal])* $key:literal $(| $spelling:literal)* => $member:ident: $Type:ty, )*
+        }
+    ) => {
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, Default, PartialEq)]
         pub struct $Name<$a> {
-            $( $(#[$member_meta])* pub $member: Option<$Type>, )*
+            $( $(#[doc = $member_doc])* pub $member: Option<$Type>, )*
             /// Members beyond the documented ones, and documented ones of another type.
             pub rest: $crate::payload::Rest<$a>,
         }
 
         impl<$a> $Name<$a> {
+            /// The documented keys, each with its spellings, the usual one first.
+            pub const KEYS: &'static [&'static [&'static str]] = &[$( &[$key $(, $spelling)*] ),*];
+
             #[allow(unused_mut)]
             pub(crate) fn from_members(mut members: $crate::payload::ObjectReader<$a>) -> Self {
                 $Name {
-                    $( $member: members.take($key), )*
+                    $( $member: members.take(&[$key $(, $spelling)*]), )*
                     rest: members.rest(),
                 }
             }
@@ -300,7 +495,8 @@ macro_rules! object {
             pub(crate) fn write_members(&self, object: &mut $crate::payload::ObjectWriter<'_>) {
                 $(
                     if let Some(value) = &self.$member {
-                        $crate::payload::ToJson::write(value, object.literal_key(concat!("\"", $key, "\":")));
+                        let out = object.documented_key($key, concat!("\"", $key, "\":"), &self.rest);
+                        $crate::payload::ToJson::write(value, out);
                     }
                 )*
                 self.rest.write_members(object);
@@ -320,21 +516,58 @@ macro_rules! object {
                 object.close();
             }
         }
+
+        impl<$a> schemars::JsonSchema for $Name<$a> {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($Name).into()
+            }
+
+            #[allow(unused_variables, unused_mut)]
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let mut properties = Vec::new();
+                $(
+                    let docs = &[$( $member_doc ),*];
+                    for spelling in [$key $(, $spelling)*] {
+                        let schema = $crate::payload::described(generator.subschema_for::<$Type>(), docs);
+                        properties.push((spelling, schema));
+                    }
+                )*
+                $crate::payload::object_schema(&[$( $doc ),*], properties, $has_more)
+            }
+        }
     };
+}
+
+/// The schema of an object. Without `has_more` nothing is said of further members: they pass, and a strict check may refuse them.
+pub(crate) fn object_schema(docs: &[&str], properties: Vec<(&str, Schema)>, has_more: bool) -> Schema {
+    let mut schema = described(json_schema!({"type": "object"}), docs);
+    if !properties.is_empty() {
+        let properties = properties
+            .into_iter()
+            .map(|(key, schema)| (key.to_owned(), schema.into()));
+        schema.insert(
+            "properties".to_owned(),
+            properties.collect::<serde_json::Map<_, _>>().into(),
+        );
+    }
+    if has_more {
+        schema.insert("additionalProperties".to_owned(), true.into());
+    }
+    schema
 }
 
 /// Declares a string with documented values; any other value is kept as `Other`.
 macro_rules! open_set {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $doc:literal])*
         pub enum $Name:ident {
-            $( $(#[$value_meta:meta])* $Variant:ident = $text:literal, )*
+            $( $(#[doc = $value_doc:literal])* $Variant:ident = $text:literal, )*
         }
     ) => {
-        $(#[$meta])*
+        $(#[doc = $doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum $Name<'a> {
-            $( $(#[$value_meta])* $Variant, )*
+            $( $(#[doc = $value_doc])* $Variant, )*
             /// A value that is not documented.
             Other(std::borrow::Cow<'a, str>),
         }
@@ -375,5 +608,29 @@ macro_rules! open_set {
                 }
             }
         }
+
+        impl schemars::JsonSchema for $Name<'_> {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($Name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let values = [$( ($text, $crate::payload::description(&[$( $value_doc ),*])) ),*];
+                $crate::payload::open_set_schema(&[$( $doc ),*], &values)
+            }
+        }
     };
 }
+
+/// The schema of a string with documented values: each of them, or any other.
+pub(crate) fn open_set_schema(docs: &[&str], values: &[(&str, String)]) -> Schema {
+    let known = values
+        .iter()
+        .map(|(value, description)| described(json_schema!({"const": value}), &[description]));
+    let other = described(json_schema!({"type": "string"}), &[OTHER_VALUE]);
+    let any_of: Vec<Schema> = known.chain([other]).collect();
+    described(json_schema!({"type": "string", "anyOf": any_of}), docs)
+}
+
+/// How the schema of an open set describes the values that are not documented.
+pub const OTHER_VALUE: &str = "A value that is not documented.";

@@ -12,6 +12,16 @@ const MILLIS_A_DAY: i64 = SECONDS_A_DAY * 1000;
 /// The instants whose year has four digits: from 0000-01-01 up to, but not, 10000-01-01.
 const FOUR_DIGIT_YEARS: Range<i64> = -719_528 * MILLIS_A_DAY..2_932_897 * MILLIS_A_DAY;
 
+/// The texts that [`Timestamp::parse`] reads, as a regular expression of ECMA-262 that other dialects read in the same way.
+/// It knows how long months and years are; only a time whose year falls out of 0000 to 9999 by its offset passes it wrongly.
+pub const PATTERN: &str = concat!(
+    "^(",
+    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    "|([0-9]{2}(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)-02-29",
+    ")[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?",
+    "([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
+);
+
 /// A point in time in UTC that remembers how many fraction digits it came with.
 ///
 /// It is written with that many digits, but at least three, and `Z`: `2020-09-17T00:03:48.108Z`.

@@ -36,43 +36,28 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// Keys that some payload documents, and others.
+/// Keys that some payload documents, in every spelling, and others.
 fn key() -> impl Strategy<Value = String> {
-    prop_oneof![
-        select(vec![
-            "status",
-            "reason",
-            "taskType",
-            "rescheduledAt",
-            "table",
-            "schema",
-            "operationType",
-            "count",
-            "total_rows",
-            "total_size",
-            "objects",
-            "state",
-            "type",
-            "message",
-            "id",
-            "name",
-            "startTime",
-            "result",
-            "stepResults",
-            "step",
-            "modelResults",
-            "error",
-        ])
-        .prop_map(str::to_owned),
-        "[a-z]{1,5}",
-    ]
+    const DEEPER: &[&str] = &[
+        "name",
+        "queries",
+        "stepResults",
+        "step",
+        "modelResults",
+        "schema",
+        "tables",
+        "error",
+    ];
+    let top = Kind::ALL.iter().flat_map(|kind| kind.keys().concat());
+    let documented: Vec<&str> = top.chain(DEEPER.iter().copied()).collect();
+    prop_oneof![select(documented).prop_map(str::to_owned), "[a-z]{1,5}"]
 }
 
 fn event() -> impl Strategy<Value = String> {
     let names: Vec<String> = Kind::ALL
         .iter()
-        .map(|kind| kind.name().to_owned())
-        .chain(["moon_phase".to_owned()])
+        .flat_map(|kind| [kind.name().to_owned(), kind.name().to_uppercase()])
+        .chain(["moon_phase", "Moon_Phase"].map(str::to_owned))
         .collect();
     let data = prop::option::of(prop_oneof![
         4 => prop::collection::btree_map(key(), json(), 0..6).prop_map(|members| {

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::open_set::OperationType;
+use super::open_set::{CopyType, OperationType};
 
 object! {
     /// `write_to_table_start`: writing to a destination table began.
@@ -30,8 +30,56 @@ object! {
         /// Table name.
         "table" => table: Cow<'a, str>,
         /// What was done to the rows.
-        "operationType" => operation_type: OperationType<'a>,
+        "operationType" | "operation_type" => operation_type: OperationType<'a>,
         /// Rows. Larger than 32 bits in practice.
         "count" => count: i64,
+    }
+}
+
+object! {
+    /// `insert_rows`: updated rows were inserted into the main table.
+    pub struct InsertRows<'a> {
+        /// Schema name.
+        "schema" => schema: Cow<'a, str>,
+        /// Table name.
+        "name" => name: Cow<'a, str>,
+    }
+}
+
+object! {
+    /// `update_rows`: existing rows of the main table got new values.
+    pub struct UpdateRows<'a> {
+        /// Schema name.
+        "schema" => schema: Cow<'a, str>,
+        /// Table name.
+        "name" => name: Cow<'a, str>,
+    }
+}
+
+object! {
+    /// `delete_rows`: stale rows were deleted from the main table.
+    pub struct DeleteRows<'a> {
+        /// Schema name.
+        "schema" => schema: Cow<'a, str>,
+        /// Table name.
+        "name" => name: Cow<'a, str>,
+        /// The SQL condition that chose them.
+        "deleteCondition" => delete_condition: Cow<'a, str>,
+    }
+}
+
+object! {
+    /// `copy_rows`: rows were copied to a staging table.
+    pub struct CopyRows<'a> {
+        /// Schema name.
+        "schema" => schema: Cow<'a, str>,
+        /// Name of the staging table.
+        "name" => name: Cow<'a, str>,
+        /// Table in the destination; not always sent.
+        "destinationName" => destination_name: Cow<'a, str>,
+        /// Schema in the destination; not always sent.
+        "destinationSchema" => destination_schema: Cow<'a, str>,
+        /// How they were copied; not always sent.
+        "copyType" => copy_type: CopyType<'a>,
     }
 }

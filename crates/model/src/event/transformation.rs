@@ -26,9 +26,9 @@ object! {
 
 /// Declares the event of an ended run; success and failure carry the same members.
 macro_rules! ended_run {
-    ($(#[$meta:meta])* $Name:ident) => {
+    ($(#[doc = $doc:literal])* $Name:ident) => {
         object! {
-            $(#[$meta])*
+            $(#[doc = $doc])*
             pub struct $Name<'a> {
                 /// Job id.
                 "id" => id: Cow<'a, str>,

@@ -1,0 +1,63 @@
+//! Schemas of what the mapper takes: the two kinds of records.
+
+use logferry_kondado::record::Numeric;
+use logferry_kondado::{Field, Stream};
+use logferry_model::Time;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// A JSON number in a string, blanks around it allowed.
+const QUOTED_NUMBER: &str = "^[ \\t\\n\\r]*-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?[ \\t\\n\\r]*$";
+
+/// The name of the schema of a stream's records.
+pub fn name(stream: Stream) -> &'static str {
+    match stream {
+        Stream::PipelineLogs => "kondado_pipeline_log",
+        Stream::ModelLogs => "kondado_model_log",
+    }
+}
+
+/// The schema of a stream's records. It asks for what the mapping needs, and is wide where Kondado's answers vary: a number may be
+/// quoted, and anything but the ids and `createdAt` may be missing or null.
+pub fn record(stream: Stream, generator: &mut SchemaGenerator) -> Schema {
+    let fields = Field::ALL.iter().filter(|field| field.is_in(stream));
+    let properties = fields.map(|field| {
+        let mut schema = field_schema(*field, stream, generator);
+        schema.insert("description".to_owned(), field.description().into());
+        (field.name().to_owned(), schema.into())
+    });
+    let mut properties: serde_json::Map<_, _> = properties.collect();
+    let mut lower_case = Time::json_schema(generator);
+    lower_case.insert(
+        "description".to_owned(),
+        "`createdAt`, as some exports spell it.".into(),
+    );
+    properties.insert("createdat".to_owned(), lower_case.into());
+
+    json_schema!({
+        "description": match stream {
+            Stream::PipelineLogs => "A row of Kondado's pipeline logs: one finished run of a pipeline.",
+            Stream::ModelLogs => "A row of Kondado's model logs: one finished run of a model.",
+        },
+        "type": "object",
+        "required": [Field::Id.name(), stream.job_id().name()],
+        "anyOf": [{"required": [Field::CreatedAt.name()]}, {"required": ["createdat"]}],
+        "properties": properties,
+    })
+}
+
+fn field_schema(field: Field, stream: Stream, generator: &mut SchemaGenerator) -> Schema {
+    if field == Field::Id || field == stream.job_id() {
+        return json_schema!({
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "pattern": QUOTED_NUMBER,
+        });
+    }
+    match (field, field.numeric()) {
+        (Field::CreatedAt, _) => Time::json_schema(generator),
+        (_, Numeric::Integer | Numeric::Decimal) => json_schema!({"type": ["number", "string", "null"]}),
+        (Field::HasDeltas | Field::IsBillable, _) => json_schema!({"type": ["boolean", "string", "number", "null"]}),
+        (Field::InitialSavepoint | Field::NewSavepoint, _) => Schema::default(),
+        _ => json_schema!({"type": ["string", "null"]}),
+    }
+}
