@@ -216,10 +216,10 @@ fn events_can_be_selected() {
 #[test]
 fn the_kind_is_told_from_the_keys_unless_it_is_said() {
     let mixed = [
-        r#"{"message_event":"sync_start","pipeline_id":1}"#,
+        r#"{"message_event":"sync_start","pipeline_id":1,"time_stamp":"2026-11-20 10:00:00"}"#,
         RECORD,
         r#"{"id":1,"model_id":7,"event":"x","createdAt":"2026-11-20T10:00:00.000Z"}"#,
-        r#"{ "event" : "x", "data" : [ 1.50, "\u00e9" ] }"#,
+        r#"{ "created":"2026-11-20T10:00:00Z", "event" : "x", "data" : [ 1.50, "\u00e9" ] }"#,
     ];
     let output = run(
         &["--events", "sync_end,transformation_start"],
@@ -228,14 +228,20 @@ fn the_kind_is_told_from_the_keys_unless_it_is_said() {
     assert_exit(&output, 0);
     let lines: Vec<_> = text(&output.stdout).lines().collect();
     assert_eq!(lines.len(), 4);
-    assert_eq!(lines[0], mixed[0]);
+    assert_eq!(
+        lines[0],
+        r#"{"event":"sync_start","created":"2026-11-20T10:00:00.000Z","pipeline_id":1}"#
+    );
     assert!(lines[1].starts_with(r#"{"event":"sync_end""#), "{}", lines[1]);
     assert!(
         lines[2].starts_with(r#"{"event":"transformation_start""#),
         "{}",
         lines[2]
     );
-    assert_eq!(lines[3], r#"{"event":"x","data":[1.50,"\u00e9"]}"#);
+    assert_eq!(
+        lines[3],
+        r#"{"event":"x","data":[1.50,"\u00e9"],"created":"2026-11-20T10:00:00.000Z"}"#
+    );
 
     let output = run(&["--kind", "fivetran"], RECORD.as_bytes());
     assert_exit(&output, 2);
@@ -248,6 +254,42 @@ fn the_kind_is_told_from_the_keys_unless_it_is_said() {
         "{}",
         text(&output.stderr)
     );
+}
+
+#[test]
+fn every_form_of_an_event_becomes_canonical_and_stays_so() {
+    let mut forms = 0;
+    for entry in fs::read_dir(fixtures().join("../fivetran/forms")).unwrap() {
+        let input = entry.unwrap().path();
+        let expected = input.with_extension("expected.ndjson");
+        if !expected.exists() {
+            continue;
+        }
+        forms += 1;
+        let expected = fs::read(expected).unwrap();
+        for file in [input.as_os_str().to_str().unwrap(), "-"] {
+            let output = run(&[file], &expected);
+            assert_exit(&output, 0);
+            assert_eq!(text(&output.stdout), text(&expected), "{}", input.display());
+        }
+    }
+    assert_eq!(forms, 6);
+}
+
+#[test]
+fn an_event_that_cannot_be_understood_is_a_dead_letter() {
+    let folder = tempfile::tempdir().unwrap();
+    let letters = folder.path().join("dead.ndjson");
+    let file = fixtures().join("../fivetran/bad/log_row_not_json.json");
+    let output = run(
+        &["--dead-letter", letters.to_str().unwrap(), file.to_str().unwrap()],
+        b"",
+    );
+    assert_exit(&output, 2);
+    let said = text(&output.stderr);
+    assert!(said.contains(":7:19: `message_data`: expected JSON as text"), "{said}");
+    let letter = fs::read_to_string(letters).unwrap();
+    assert!(letter.contains("has succeeded"), "{letter}");
 }
 
 #[test]

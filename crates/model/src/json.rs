@@ -163,6 +163,63 @@ pub fn read_str(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The members of a JSON object in the order they came, duplicates included, each key as the token it is.
+///
+/// # Errors
+///
+/// What `serde_json` says when the text is no JSON object.
+pub fn raw_members(text: &str) -> Result<Vec<(&RawValue, &RawValue)>, serde_json::Error> {
+    struct RawMembers<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+    impl<'de> Deserialize<'de> for RawMembers<'de> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct RawMembersVisitor;
+
+            impl<'de> Visitor<'de> for RawMembersVisitor {
+                type Value = RawMembers<'de>;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("an object")
+                }
+
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                    let mut members = Vec::new();
+                    while let Some(member) = map.next_entry()? {
+                        members.push(member);
+                    }
+                    Ok(RawMembers(members))
+                }
+            }
+
+            deserializer.deserialize_map(RawMembersVisitor)
+        }
+    }
+
+    serde_json::from_str(text).map(|RawMembers(members)| members)
+}
+
+/// How many levels of brackets a well-formed JSON text has.
+pub fn depth(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut at, mut open, mut deepest) = (0, 0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at);
+                continue;
+            }
+            b'{' | b'[' => {
+                open += 1;
+                deepest = deepest.max(open);
+            }
+            b'}' | b']' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
+}
+
 /// The members of a JSON object in the order they came, duplicates included.
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 

@@ -328,9 +328,19 @@ impl Visit for Thread<'_> {
             judge::Kind::Pipeline => Stream::PipelineLogs,
             judge::Kind::Model => Stream::ModelLogs,
             judge::Kind::Fivetran => {
-                held.tally.records += 1;
-                fivetran::write(item.text, events);
-                return turn.write_if_much(events, held);
+                let Err(error) = fivetran::write(item.text, events) else {
+                    held.tally.records += 1;
+                    return turn.write_if_much(events, held);
+                };
+                let faulty = error.key().and_then(|key| item.record.get(key));
+                let place = faulty.map(|raw| judge::before(raw.get(), item.text));
+                return self.invalid(Invalid {
+                    begin: item.mark,
+                    at: place.map_or(item.mark, |before| item.mark.behind(before)),
+                    reason: &error,
+                    text: item.text.as_bytes(),
+                    truncated: false,
+                });
             }
         };
         let mapped = self.mapping.map(stream, item.record, events, |events, _| {
