@@ -12,7 +12,9 @@ mod descriptor;
 mod exit;
 mod input;
 mod ordered;
+mod progress;
 mod suggest;
+mod work;
 
 use std::io::Write as _;
 use std::process::ExitCode;

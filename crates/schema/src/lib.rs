@@ -15,7 +15,14 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod check;
 pub mod generate;
+pub mod locate;
 pub mod pages;
+pub mod registry;
+pub mod report;
 
+pub use check::{Finding, Level, Problem};
 pub use generate::{File, Named, files};
+pub use locate::{Part, locate};
+pub use registry::{Registry, Subject};

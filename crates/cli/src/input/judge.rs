@@ -5,6 +5,7 @@ use std::fmt::Display;
 use logferry_kondado::page::Response;
 use logferry_kondado::{Field, Record};
 use logferry_model::json::LoneSurrogate;
+use serde_json::value::RawValue;
 
 use super::frame::{Content, Frame};
 use super::framer::Framer;
@@ -48,6 +49,20 @@ pub struct Item<'a> {
     pub text: &'a str,
     /// Where it begins.
     pub mark: Mark,
+}
+
+impl<'a> Item<'a> {
+    /// What is reported of the record when it turns out to be invalid, at the value that is at fault.
+    pub fn invalid(&self, reason: &'a dyn Display, faulty: Option<&RawValue>) -> Invalid<'a> {
+        let before = faulty.map(|raw| before(raw.get(), self.text));
+        Invalid {
+            begin: self.mark,
+            at: before.map_or(self.mark, |before| self.mark.behind(before)),
+            reason,
+            text: self.text.as_bytes(),
+            truncated: false,
+        }
+    }
 }
 
 /// A piece of the input that is no usable record.
