@@ -287,7 +287,10 @@ fn an_event_that_cannot_be_understood_is_a_dead_letter() {
     );
     assert_exit(&output, 2);
     let said = text(&output.stderr);
-    assert!(said.contains(":7:19: `message_data`: expected JSON as text"), "{said}");
+    assert!(
+        said.contains(":7:19: `message_data`: expected a text that holds JSON"),
+        "{said}"
+    );
     let letter = fs::read_to_string(letters).unwrap();
     assert!(letter.contains("has succeeded"), "{letter}");
 }

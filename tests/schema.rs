@@ -34,20 +34,24 @@ fn what_is_written_passes_the_check_and_what_is_changed_does_not() {
 
     fs::write(folder.path().join("sync_end.json"), "{}").expect("a stale schema");
     fs::remove_file(folder.path().join("sync_start.json")).expect("a missing schema");
-    fs::write(folder.path().join("sync_middle.json"), "{}").expect("a schema of nothing");
+    let former = r#"{"$id":"urn:logferry:schema:sync_middle"}"#;
+    fs::write(folder.path().join("sync_middle.json"), former).expect("a schema of nothing");
+    fs::write(folder.path().join("package.json"), "{}").expect("a file of somebody else");
     let output = schema(&["--check", path(folder.path())]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     for what in [
         "sync_end.json: stale",
         "sync_start.json: missing",
-        "sync_middle.json: of no schema",
+        "sync_middle.json: a schema of nothing",
     ] {
         assert!(said.contains(what), "{said}");
     }
 
     assert_eq!(schema(&["--write", path(folder.path())]).status.code(), Some(0));
     assert_eq!(schema(&["--check", path(folder.path())]).status.code(), Some(0));
+    assert!(!folder.path().join("sync_middle.json").exists());
+    assert!(folder.path().join("package.json").exists());
 }
 
 #[test]

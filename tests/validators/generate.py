@@ -169,6 +169,40 @@ BREAKS_OF_TIMES = [
 ]
 
 
+GOOD_TIMES = [
+    "2023-12-31T23:59:59Z", "2023-01-01 00:00:00", "2024-02-29t12:30:00.5z", "2000-02-29T00:00:00.123456789012Z",
+    "0000-02-29T00:00:00+23", "9999-12-31T00:00:00-2359", "2023-04-30T00:00:00.000+05:30", "1900-02-28 01:02:03.4-03:00",
+]
+
+
+def times_at_the_edge():
+    """Times and whether they are good."""
+    yield from ((time, True) for time in GOOD_TIMES)
+    yield from ((time, False) for time in BROKEN_TIMES)
+    for time in GOOD_TIMES[:2]:
+        yield from ((spoil(time), False) for spoil in BREAKS_OF_TIMES)
+        # Every digit in turn as a digit of another script.
+        for place, character in enumerate(time):
+            if character.isdigit():
+                yield time[:place] + character.translate(ARABIC) + time[place + 1 :], False
+
+
+def names_at_the_edge(name):
+    """Ways to write a name and whether they are good."""
+    yield from ((name, True), (name.upper(), True), (name.title(), True))
+    for other in [name + "\n", "\n" + name, name + " ", name + "\u0000", f"x\n{name}", f"{name}\n{name}", name[1:], name[:-1], "", name + "$"]:
+        yield other, False
+    alike = name.replace("k", "\u212a").replace("s", "\u017f").replace("i", "\u0131")
+    yield alike, alike == name
+
+
+IDS = [
+    "0", "1", "-0", "-0.0", "12.0", "1e2", "1.5", "-1", "1e-1", "9223372036854775807", "9223372036854775808", "1e300", "true", "null", "[]",
+    "{}", '"1"', '" 12 "', '"12\\n"', '"\\n12"', '"12\\n\\n"', '"1e2"', '"-1"', '"-0"', '"01"', '""', '" "', '"x"', '"1\\u00a0"', '"\\u00a01"', '"１"',
+    '"1\\u2028"', '"1\\u0000"', '"1\\u000b"', '"12.0"', '"1.5"', '"+1"', '"1\\n2"',
+]
+
+
 class Unknown(Exception):
     """A schema with a keyword that the generator does not know: teach it."""
 
@@ -209,6 +243,9 @@ class Shape:
             kinds &= set().union(*(self.kinds(branch) for branch in schema["anyOf"]))
         return kinds
 
+    def is_time(self, schema):
+        return "pattern" in schema and schema["pattern"] == self.document["properties"]["created"]["pattern"]
+
     def any_text(self, schema):
         """Whether every string passes."""
         schema = self.resolved(schema)
@@ -244,6 +281,8 @@ class Shape:
         if "anyOf" in schema:
             branch = self.resolved(rng.choice(schema["anyOf"]))
             return self.make({key: rule for key, rule in schema.items() if key != "anyOf"} | branch, rng, depth)
+        if self.is_time(schema):
+            return good_time(rng)
         if "pattern" in schema:
             raise Unknown(f"a pattern in the data of {self.document['title']}")
         kinds = self.kinds(schema)
@@ -314,13 +353,19 @@ class Generator:
         self.mutations = [getattr(self, name) for name in dir(Generator) if name.startswith("mutate_")]
 
     def cases(self, count):
+        """Events of different texts, every other one mutated, of each name in turn."""
         names = list(self.shapes)
+        seen = set()
         for number in range(count):
-            name = names[number // 2 % len(names)]
-            if number % 2 == 0:
-                yield self.case_of_good(name)
-            else:
-                yield self.case_of_mutated(name, number // 2)
+            turn = number // 2
+            name = names[turn % len(names)]
+            while True:
+                case = self.case_of_good(name) if number % 2 == 0 else self.case_of_mutated(name, turn)
+                if case.text not in seen:
+                    break
+                turn += 1
+            seen.add(case.text)
+            yield case
 
     def case_of_good(self, name):
         rng = self.rng
@@ -452,19 +497,23 @@ class Generator:
         del at(event, path)[key]
         return event, {"good": False, "origin": name}
 
+    def time(self, name, event):
+        """The path of a time in the event."""
+        shape = self.shapes[name]
+        return self.rng.choice([path for path, rule in shape.places(event, shape.document) if shape.is_time(rule)])
+
     def mutate_a_broken_time(self, name, event):
-        event["created"] = self.rng.choice(BROKEN_TIMES)
-        return event, {"good": False, "origin": name}
+        return put(event, self.time(name, event), self.rng.choice(BROKEN_TIMES)), {"good": False, "origin": name}
 
     def mutate_a_time_that_breaks(self, name, event):
-        event["created"] = self.rng.choice(BREAKS_OF_TIMES)(good_time(self.rng))
-        return event, {"good": False, "origin": name}
+        time = self.rng.choice(BREAKS_OF_TIMES)(good_time(self.rng))
+        return put(event, self.time(name, event), time), {"good": False, "origin": name}
 
     def mutate_a_character_of_the_time(self, name, event):
-        time = good_time(self.rng)
-        place = self.rng.randrange(len(time) + 1)
-        event["created"] = time[:place] + self.rng.choice(["", "0", "3", "9", "-", ":", "T", "Z", "+", ".", " ", "\n"]) + time[place + 1 :]
-        return event, {"origin": name, "origin_good": None}
+        rng, time = self.rng, good_time(self.rng)
+        place = rng.randrange(len(time) + 1)
+        time = time[:place] + rng.choice(["", "0", "3", "9", "-", ":", "T", "Z", "+", ".", " ", "\n"]) + time[place + 1 :]
+        return put(event, self.time(name, event), time), {"origin": name, "origin_good": None}
 
     def mutate_the_spelling_of_a_number(self, name, event):
         rng, shape = self.rng, self.shapes[name]

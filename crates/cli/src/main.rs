@@ -47,6 +47,7 @@ Exit codes:
 enum Command {
     Normalize(command::normalize::Args),
     Schema(command::schema::Args),
+    Validate(command::validate::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Normalize(args) => command::normalize::run(args),
             Command::Schema(args) => command::schema::run(args),
+            Command::Validate(args) => command::validate::run(args),
         },
         Err(error) => {
             // Help and version are asked for and go to stdout, everything else to stderr.

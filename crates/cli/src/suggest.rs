@@ -3,19 +3,20 @@
 /// Adds the nearest name to a message of the form: unknown … `name`, expected one of `a`, `b`, `c`.
 pub fn with_suggestion(message: &str) -> String {
     let mut names = message.split('`').skip(1).step_by(2);
-    let nearest = names
-        .next()
-        .filter(|_| message.starts_with("unknown "))
-        .and_then(|given| {
-            names
-                .map(|name| (strsim::damerau_levenshtein(given, name), name))
-                .min()
-                .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
-        });
-    match nearest {
-        Some((_, name)) => format!("{message} (did you mean `{name}`?)"),
+    let given = names.next().filter(|_| message.starts_with("unknown "));
+    match given.and_then(|given| nearest(given, names)) {
+        Some(name) => format!("{message} (did you mean `{name}`?)"),
         None => message.to_owned(),
     }
+}
+
+/// The nearest of some names, if it is near.
+pub fn nearest<'n>(given: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    names
+        .map(|name| (strsim::damerau_levenshtein(given, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
+        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

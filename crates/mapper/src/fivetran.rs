@@ -146,7 +146,8 @@ fn write_event(text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
     let raw_created = members.given(form.created).ok_or(Error::Missing(form.created))?;
     let created = json::read_str(raw_created).ok_or(TimestampError::Form);
     let created = created
-        .and_then(|text| Timestamp::parse(&text))
+        // As BigQuery writes times.
+        .and_then(|text| Timestamp::parse(text.strip_suffix(" UTC").unwrap_or(&text)))
         .map_err(|error| Error::unusable(form.created, raw_created, error))?;
     out.extend_from_slice(br#","created":""#);
     created.write(out);
@@ -221,18 +222,18 @@ impl<'a> Members<'a> {
 fn decoded(raw: &RawValue) -> Result<Cow<'_, str>, Error> {
     let error = |expected: &str| Error::unusable(LOG_ROW.data, raw, expected);
     let mut data = Cow::Borrowed(raw.get());
-    for _ in 0..MOST_ENCODINGS {
+    for _ in 0..=MOST_ENCODINGS {
         if !data.starts_with('"') {
             if json::depth(&data) >= MOST_LEVELS {
                 return Err(error("expected at most 128 levels of brackets"));
             }
             return Ok(data);
         }
-        let text: String = serde_json::from_str(&data).map_err(|_| error("expected text"))?;
-        let inner: &RawValue = serde_json::from_str(&text).map_err(|_| error("expected JSON as text"))?;
+        let text: String = serde_json::from_str(&data).map_err(|_| error("expected a text without lone surrogates"))?;
+        let inner: &RawValue = serde_json::from_str(&text).map_err(|_| error("expected a text that holds JSON"))?;
         data = Cow::Owned(inner.get().to_owned());
     }
-    Err(error("expected JSON as text"))
+    Err(error("expected a text that holds JSON"))
 }
 
 /// Writes data with the usual spelling of keys that have several.

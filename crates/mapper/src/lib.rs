@@ -1,7 +1,7 @@
 //! Records in, events out.
 //!
 //! A [`Mapper`] turns one Kondado log record into the canonical Fivetran log events of a finished sync
-//! (`pipeline_log`) or a finished transformation (`model_log`), and hands Fivetran events on ([`fivetran`]).
+//! (`pipeline_log`) or a finished transformation (`model_log`), and brings Fivetran's own events into canonical form ([`fivetran`]).
 //!
 //! ```text
 //! Record ──▶ required fields ──▶ canonical record ──▶ names, times, ids ──▶ events, one line each

@@ -198,7 +198,7 @@ fn what_is_wrong_is_named() {
         ),
         (
             r#"{"message_event":"x","message_data":"{","time_stamp":"2023-07-07T09:56:43Z"}"#,
-            "`message_data`: expected JSON as text, found \"{\"",
+            "`message_data`: expected a text that holds JSON, found \"{\"",
         ),
         (
             r#"{"message_event":"x","data":{},"time_stamp":"2023-07-07T09:56:43Z"}"#,

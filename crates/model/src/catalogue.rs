@@ -122,6 +122,13 @@ macro_rules! events {
                 match self { $( Kind::$Kind => Group::$group, )* }
             }
 
+            /// Whether its severity follows from its data.
+            pub fn severity_varies(self) -> bool {
+                match self {
+                    $( Kind::$Kind => false $( || { let _ = $($severity_of)::+; true } )?, )*
+                }
+            }
+
             /// The severity it usually has; [`Payload::severity`] knows more.
             pub fn usual_severity(self) -> Severity {
                 match self { $( Kind::$Kind => Severity::$severity, )* }

@@ -310,7 +310,7 @@ impl JsonSchema for Time<'_> {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         // Some dialects let `$` stand before a last line end.
-        json_schema!({"type": "string", "pattern": timestamp::PATTERN, "not": {"pattern": "\\n"}})
+        json_schema!({"type": "string", "pattern": timestamp::PATTERN, "not": {"type": "string", "pattern": "\\n"}})
     }
 }
 

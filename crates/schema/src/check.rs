@@ -286,7 +286,9 @@ fn types(kind: &TypeKind) -> String {
     match kind {
         TypeKind::Single(kind) => word(*kind).to_owned(),
         TypeKind::Multiple(kinds) => {
-            let words: Vec<_> = kinds.iter().map(word).collect();
+            // Null is said last: it is the exception.
+            let (null, others): (Vec<_>, Vec<_>) = kinds.iter().partition(|kind| *kind == JsonType::Null);
+            let words: Vec<_> = others.into_iter().chain(null).map(word).collect();
             words.join(" or ")
         }
     }

@@ -7,6 +7,9 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
+/// How the `$id` of every schema here begins.
+pub const ID_PREFIX: &str = "urn:logferry:schema:";
+
 /// The name of the schema that all events meet.
 pub const ANY_EVENT: &str = "event";
 
@@ -43,7 +46,7 @@ pub fn document(name: &str, mut schema: Schema, mut generator: SchemaGenerator) 
     let mut document = Schema::default();
     let about = [
         ("$schema", "https://json-schema.org/draft/2020-12/schema".to_owned()),
-        ("$id", format!("urn:logferry:schema:{name}")),
+        ("$id", format!("{ID_PREFIX}{name}")),
         ("title", name.to_owned()),
     ];
     for (key, text) in about {
@@ -136,10 +139,19 @@ fn envelope(name: Schema, data: Schema, generator: &mut SchemaGenerator) -> Map<
     {
         properties.extend(tail.clone());
     }
-    properties.insert(
-        "destination_group_id".to_owned(),
-        json_schema!({"description": "Id of the destination's group; in webhooks only.", "type": "string"}).into(),
-    );
+    for (key, description) in [
+        (
+            "destination_group_id",
+            "Id of the destination's group; in webhooks only.",
+        ),
+        (
+            "transformation_id",
+            "Id of the transformation; from rows of the LOG table only.",
+        ),
+    ] {
+        let schema = json_schema!({"description": description, "type": "string"});
+        properties.insert(key.to_owned(), schema.into());
+    }
     properties
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use logferry_model::json::write_str;
+use logferry_model::json::{self, Strings, write_str};
 use serde_json::json;
 
 use crate::check::{Finding, Level, Problem};
@@ -38,6 +38,8 @@ pub struct Report<'a> {
     pub text: &'a str,
     /// The place in the text.
     pub range: Range<usize>,
+    /// The value that was found, where the text has it only within another.
+    pub value: Option<&'a str>,
     /// Whether values must not be shown.
     pub mask: bool,
 }
@@ -64,9 +66,12 @@ impl Report<'_> {
     /// What was found instead of what was expected.
     fn found(&self) -> Option<String> {
         self.finding.problem.expected()?;
-        let value = self.text.get(self.range.clone())?;
+        let value = self.value.or_else(|| self.text.get(self.range.clone()))?;
         if !self.mask {
-            return Some(shortened(value));
+            let mut compact = Vec::new();
+            // Strings that keep their escapes cannot fail.
+            let _ = json::compact(value, Strings::AsTheyCame, &mut compact);
+            return Some(shortened(&String::from_utf8_lossy(&compact)));
         }
         let kind = match value.as_bytes().first()? {
             b'"' => "text",

@@ -51,17 +51,12 @@ pub struct Args {
     config: Option<PathBuf>,
 
     /// Threads to work with; the order of the output does not depend on it [default: one a core, at most 8]
-    #[arg(long, value_name = "NUMBER", value_parser = positive)]
+    #[arg(long, value_name = "NUMBER", value_parser = super::positive)]
     threads: Option<NonZeroUsize>,
 
     /// The most bytes that one record may have
-    #[arg(long, value_name = "BYTES", default_value = "4194304", value_parser = positive)]
+    #[arg(long, value_name = "BYTES", default_value = "4194304", value_parser = super::positive)]
     max_record_bytes: NonZeroUsize,
-}
-
-fn positive(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse()
-        .map_err(|_| "expected a whole number from 1, such as 4194304".to_owned())
 }
 
 fn event_name(name: &str) -> Result<String, String> {

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use logferry_kondado::Stream;
 use logferry_mapper::schema as mapper;
 use logferry_schema::{File, Named, generate};
 
+use crate::work::write_stdout;
+
 use crate::exit::Exit;
-use crate::suggest::with_suggestion;
+use crate::suggest::nearest;
 use crate::{config, say};
 
 /// Print a JSON Schema, or write or check the whole set
@@ -70,9 +72,11 @@ pub fn run(args: Args) -> Exit {
             match files.iter().find(|file| file.name == wanted) {
                 Some(file) => print(&file.text),
                 None => {
-                    let names: Vec<_> = names(&files).collect();
-                    let message = format!("unknown schema `{name}`, expected one of `{}`", names.join("`, `"));
-                    say(&with_suggestion(&message));
+                    let suggestion = nearest(&name, names(&files)).map(|name| format!("; did you mean `{name}`?"));
+                    say(&format_args!(
+                        "unknown schema `{name}`{}\nto see their names: logferry schema",
+                        suggestion.unwrap_or_default()
+                    ));
                     Exit::Usage
                 }
             }
@@ -83,15 +87,19 @@ pub fn run(args: Args) -> Exit {
 
 /// The schemas that are not of events.
 fn others() -> Vec<Named> {
-    let records = [Stream::PipelineLogs, Stream::ModelLogs].map(|stream| {
-        let mut generator = generate::generator();
-        let schema = mapper::record(stream, &mut generator);
-        generate::document(mapper::name(stream), schema, generator)
-    });
     let mut generator = generate::generator();
     let schema = config::schema(&mut generator);
     let configuration = generate::document("configuration", schema, generator);
-    records.into_iter().chain([configuration]).collect()
+    records().into_iter().chain([configuration]).collect()
+}
+
+/// The schemas of Kondado's records, in the order of [`Stream`].
+pub fn records() -> [Named; 2] {
+    [Stream::PipelineLogs, Stream::ModelLogs].map(|stream| {
+        let mut generator = generate::generator();
+        let schema = mapper::record(stream, &mut generator);
+        generate::document(mapper::name(stream), schema, generator)
+    })
 }
 
 fn names(files: &[File]) -> impl Iterator<Item = &str> {
@@ -99,14 +107,7 @@ fn names(files: &[File]) -> impl Iterator<Item = &str> {
 }
 
 fn print(text: &str) -> Exit {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            say(&format_args!("stdout: {error}"));
-            Exit::Io
-        }
-        _ => Exit::Good,
-    }
+    write_stdout(text.as_bytes()).err().unwrap_or(Exit::Good)
 }
 
 fn failed(folder: &Path, error: &io::Error) -> Exit {
@@ -120,21 +121,22 @@ fn write(folder: &Path, files: &[File]) -> io::Result<()> {
         fs::write(folder.join(&file.name), &file.text)?;
     }
     // What was renamed must not stay under its former name.
-    for name in found(folder)?.keys() {
-        if !files.iter().any(|file| file.name == *name) {
-            fs::remove_file(folder.join(name))?;
+    for (name, path) in found(folder)? {
+        if !files.iter().any(|file| file.name == name) {
+            fs::remove_file(path)?;
         }
     }
     Ok(())
 }
 
-/// The schemas in a folder.
+/// The schemas of ours in a folder, by the names of their files. Other files are no business of ours.
 fn found(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if let Ok(name) = entry.file_name().into_string()
             && name.ends_with(".json")
+            && fs::read_to_string(entry.path()).is_ok_and(|text| text.contains(generate::ID_PREFIX))
         {
             found.insert(name, entry.path());
         }
@@ -143,18 +145,20 @@ fn found(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
 }
 
 fn differences(folder: &Path, files: &[File]) -> io::Result<Vec<String>> {
-    let mut found = found(folder)?;
     let mut differences = Vec::new();
     for file in files {
         let path = folder.join(&file.name);
-        match found.remove(&file.name) {
-            None => differences.push(format!("{}: missing", path.display())),
-            Some(path) if fs::read(&path)? != file.text.as_bytes() => {
-                differences.push(format!("{}: stale", path.display()));
+        match fs::read(&path) {
+            Ok(text) if text == file.text.as_bytes() => {}
+            Ok(_) => differences.push(format!("{}: stale", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                differences.push(format!("{}: missing", path.display()));
             }
-            Some(_) => {}
+            Err(error) => return Err(error),
         }
     }
-    differences.extend(found.values().map(|path| format!("{}: of no schema", path.display())));
+    let is_known = |name: &String| files.iter().any(|file| file.name == *name);
+    let unknown = found(folder)?.into_iter().filter(|(name, _)| !is_known(name));
+    differences.extend(unknown.map(|(_, path)| format!("{}: a schema of nothing that logferry knows", path.display())));
     Ok(differences)
 }

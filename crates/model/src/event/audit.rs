@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 
 use super::open_set::{
-    AuditAction, AuditChange, DelaySensitivity, InteractionMethod, RequiredAuthType, ResourceType,
-    SchemaMigrationState, SchemaStatus, SetupStatus, SyncMethod, TokenType,
+    AuditAction, AuditChange, InteractionMethod, RequiredAuthType, ResourceType, SchemaMigrationState, SchemaStatus,
+    SetupStatus, SyncMethod, TokenType,
 };
 use crate::json::Json;
 use crate::payload::{Map, Number, Time};
@@ -199,8 +199,8 @@ object! {
         "columns" => columns: Option<Map<'a, SelectionValues<'a>>>,
         /// Time from one sync to the next; most likely minutes, as in the REST API. The documentation gives no unit.
         "sync_frequency" => sync_frequency: Option<i64>,
-        /// How late a sync may be before Fivetran notifies.
-        "delay_sensitivity" => delay_sensitivity: Option<DelaySensitivity<'a>>,
+        /// How late a sync may be before Fivetran notifies: `HIGH`, `NORMAL`, or a text such as `custom (20m)`.
+        "delay_sensitivity" => delay_sensitivity: Option<Cow<'a, str>>,
         /// Whether the connection is paused.
         "is_paused" => is_paused: Option<bool>,
         /// The migration of the connection's schema that was decided on; null in `oldValues`.

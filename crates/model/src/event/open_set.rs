@@ -285,17 +285,6 @@ open_set! {
 }
 
 open_set! {
-    /// How late a sync may be before Fivetran notifies: `delay_sensitivity` in the values of `edit_connection`. Also a
-    /// text such as `custom (20m)`; examples have `later` and `sooner`, which may only stand for values.
-    pub enum DelaySensitivity {
-        /// Fivetran notifies early.
-        High = "HIGH",
-        /// Fivetran notifies after the usual time.
-        Normal = "NORMAL",
-    }
-}
-
-open_set! {
     /// What was decided on a schema migration: `state` in `schema_changes` of `edit_connection`.
     pub enum SchemaMigrationState {
         /// It may go on.

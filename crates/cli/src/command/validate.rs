@@ -1,0 +1,352 @@
+//! `logferry validate`: events against the schemas.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use logferry_kondado::Stream;
+use logferry_mapper::fivetran;
+use logferry_schema::report::{self, Format, Report};
+use logferry_schema::{Finding, Level, Part, Problem, Registry, locate};
+
+use crate::exit::Exit;
+use crate::input::judge::{self, Invalid, Item, Judge};
+use crate::input::mark::Mark;
+use crate::say;
+use crate::work::{self, Hold, Job, Output, Piece, Tally, Work, write_stdout};
+
+use super::schema::records;
+
+/// Check Fivetran events (and Kondado records) against the JSON Schemas
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Reads what normalize reads: NDJSON, JSON arrays, single objects and whole API responses, on one line or many, plain or gzip. Every \
+error of every event is reported with its place and JSON pointer, on stdout; a summary goes to stderr; the exit code is 2 when \
+anything is invalid. Events, fields and values that are not documented are warnings, because Fivetran may send them tomorrow.
+
+Examples:
+  logferry validate events.ndjson
+  logferry validate --strict --format github events/*.ndjson
+  logferry validate --format sarif events.ndjson > logferry.sarif")]
+pub struct Args {
+    /// Files to read; stdin when none is named, or for `-`
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// How findings are written
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: FormatArg,
+
+    /// Take what is not documented for an error
+    #[arg(long)]
+    strict: bool,
+
+    /// Show no values, only of what type they are
+    #[arg(long)]
+    mask: bool,
+
+    /// Take every record for one of this kind, whatever its keys tell
+    #[arg(long, value_name = "KIND")]
+    kind: Option<judge::Kind>,
+
+    /// Threads to work with; the order of the output does not depend on it [default: one a core, at most 8]
+    #[arg(long, value_name = "NUMBER", value_parser = super::positive)]
+    threads: Option<NonZeroUsize>,
+
+    /// The most bytes that one record may have
+    #[arg(long, value_name = "BYTES", default_value = "4194304", value_parser = super::positive)]
+    max_record_bytes: NonZeroUsize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum FormatArg {
+    /// Lines to read, each with the place in its text
+    Human,
+    /// One JSON object a line
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+    /// SARIF 2.1.0, one document
+    Sarif,
+    /// JUnit's XML, one document
+    Junit,
+}
+
+impl From<FormatArg> for Format {
+    fn from(arg: FormatArg) -> Format {
+        match arg {
+            FormatArg::Human => Format::Human,
+            FormatArg::Json => Format::Json,
+            FormatArg::Github => Format::Github,
+            FormatArg::Sarif => Format::Sarif,
+            FormatArg::Junit => Format::Junit,
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Exit {
+    let format = args.format.into();
+    let findings = match Findings::new(format) {
+        Ok(findings) => findings,
+        Err(error) => {
+            say(&format_args!("a temporary file: {error}"));
+            return Exit::Io;
+        }
+    };
+    let judge = Judge {
+        kind: args.kind,
+        max_bytes: args.max_record_bytes.get(),
+    };
+    let job = Validate {
+        registry: Registry::new(records().into()),
+        format,
+        strict: args.strict,
+        mask: args.mask,
+    };
+    work::run(args.files, judge, args.threads, job, findings)
+}
+
+struct Validate {
+    registry: Registry,
+    format: Format,
+    strict: bool,
+    mask: bool,
+}
+
+impl Job for Validate {
+    type Work<'j> = Checking<'j>;
+
+    fn work(&self) -> Checking<'_> {
+        Checking {
+            job: self,
+            canonical: Vec::new(),
+        }
+    }
+}
+
+/// What one thread checks with.
+struct Checking<'j> {
+    job: &'j Validate,
+    /// The event that a row of the LOG table holds.
+    canonical: Vec<u8>,
+}
+
+impl Work for Checking<'_> {
+    fn record(&mut self, item: Item<'_>, hold: &mut Hold<'_>) {
+        hold.piece.tally.records += 1;
+        let registry = &self.job.registry;
+        let findings = match item.kind {
+            judge::Kind::Pipeline => registry.check_other(Stream::PipelineLogs as usize, item.text),
+            judge::Kind::Model => registry.check_other(Stream::ModelLogs as usize, item.text),
+            judge::Kind::Fivetran if item.record.other("message_event").is_some() => {
+                let findings = self.check_row(item.text);
+                return self.report(findings, item.mark, item.text, hold);
+            }
+            judge::Kind::Fivetran => registry.check_event(item.text),
+        };
+        let findings = findings.into_iter().map(|finding| (finding, None)).collect();
+        self.report(findings, item.mark, item.text, hold);
+    }
+
+    fn invalid(&mut self, invalid: Invalid<'_>, hold: &mut Hold<'_>) {
+        let finding = unreadable(invalid.reason.to_string());
+        let tally = &mut hold.piece.tally;
+        tally.errors += 1;
+        match invalid.text.is_empty() {
+            // Something is wrong between records.
+            true => tally.damaged = true,
+            false => {
+                tally.records += 1;
+                tally.invalid += 1;
+            }
+        }
+        let report = Report {
+            file: &hold.source,
+            line: invalid.at.line,
+            column: invalid.at.column,
+            finding: &finding,
+            text: "",
+            range: 0..0,
+            value: None,
+            mask: self.job.mask,
+        };
+        report.write(self.job.format, &mut hold.piece.out);
+        hold.write_if_much();
+    }
+
+    fn shrink(&mut self) {
+        self.canonical = Vec::new();
+    }
+}
+
+impl Checking<'_> {
+    /// Checks the event that a row of the LOG table holds. What is found in its data is said of the column as a whole, which
+    /// holds the data as text.
+    fn check_row(&mut self, row: &str) -> Vec<(Finding, Option<String>)> {
+        self.canonical.clear();
+        if let Err(error) = fivetran::write(row, &mut self.canonical) {
+            let words = match self.job.mask {
+                true => "cannot be read".to_owned(),
+                false => error.to_string(),
+            };
+            let pointer = error.key().map(|key| format!("/{key}"));
+            let finding = Finding {
+                pointer: pointer.unwrap_or_default(),
+                ..unreadable(words)
+            };
+            return vec![(finding, None)];
+        }
+        let event = std::str::from_utf8(&self.canonical).unwrap_or_default();
+        let event = event.trim_ascii_end();
+        let findings = self.job.registry.check_event(event).into_iter().map(|mut finding| {
+            let value = event
+                .get(locate(event, &finding.pointer, finding.part))
+                .map(str::to_owned);
+            for (key, column) in [
+                ("/event", "/message_event"),
+                ("/data", "/message_data"),
+                ("/created", "/time_stamp"),
+            ] {
+                let below = finding.pointer.strip_prefix(key);
+                if let Some(below) = below.filter(|below| below.is_empty() || below.starts_with('/')) {
+                    finding.pointer = format!("{column}{below}");
+                    break;
+                }
+            }
+            (finding, value)
+        });
+        findings.collect()
+    }
+
+    fn report(&self, findings: Vec<(Finding, Option<String>)>, mark: Mark, text: &str, hold: &mut Hold<'_>) {
+        let Piece { out, tally, .. } = &mut hold.piece;
+        let mut is_valid = true;
+        for (mut finding, value) in findings {
+            if self.job.strict {
+                finding.level = Level::Error;
+            }
+            match finding.level {
+                Level::Error => {
+                    tally.errors += 1;
+                    is_valid = false;
+                }
+                Level::Warning => tally.warnings += 1,
+            }
+            let range = locate(text, &finding.pointer, finding.part);
+            let at = mark.behind(text.get(..range.start).unwrap_or_default().as_bytes());
+            let report = Report {
+                file: &hold.source,
+                line: at.line,
+                column: at.column,
+                finding: &finding,
+                text,
+                range,
+                value: value.as_deref(),
+                mask: self.job.mask,
+            };
+            report.write(self.job.format, out);
+        }
+        tally.invalid += u64::from(!is_valid);
+        hold.write_if_much();
+    }
+}
+
+fn unreadable(reason: String) -> Finding {
+    Finding {
+        pointer: String::new(),
+        part: Part::Value,
+        level: Level::Error,
+        problem: Problem::Unreadable(reason),
+        suggestion: None,
+    }
+}
+
+/// Findings on stdout.
+struct Findings {
+    format: Format,
+    /// Whether something was written.
+    has_begun: bool,
+    /// Where findings wait that must stand behind their count.
+    waiting: Option<BufWriter<File>>,
+}
+
+impl Findings {
+    fn new(format: Format) -> io::Result<Findings> {
+        let waiting = match format {
+            Format::Junit => Some(BufWriter::new(tempfile::tempfile()?)),
+            _ => None,
+        };
+        Ok(Findings {
+            format,
+            has_begun: false,
+            waiting,
+        })
+    }
+
+    /// Writes what stands before the findings, and the first finding without the comma that divides it from the one before.
+    fn begin<'f>(&mut self, findings: &'f [u8]) -> Result<&'f [u8], Exit> {
+        if self.has_begun {
+            return Ok(findings);
+        }
+        self.has_begun = true;
+        write_stdout(report::head(self.format, env!("CARGO_PKG_VERSION")).as_bytes())?;
+        Ok(findings.strip_prefix(b",").unwrap_or(findings))
+    }
+}
+
+impl Output for Findings {
+    fn write(&mut self, piece: &Piece) -> Result<(), Exit> {
+        if piece.out.is_empty() {
+            return Ok(());
+        }
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.write_all(&piece.out).map_err(|error| failed(&error));
+        }
+        let findings = self.begin(&piece.out)?;
+        write_stdout(findings)
+    }
+
+    fn finish(&mut self, tally: &Tally) -> Result<(), Exit> {
+        let valid = tally.records - tally.invalid;
+        match self.waiting.take() {
+            None => {
+                self.begin(b"")?;
+            }
+            Some(waiting) => {
+                let head = report::junit_head(tally.records, valid, tally.errors, tally.warnings);
+                write_stdout(head.as_bytes())?;
+                let mut file = waiting.into_inner().map_err(|error| failed(error.error()))?;
+                file.rewind().map_err(|error| failed(&error))?;
+                let mut block = vec![0; 64 * 1024];
+                loop {
+                    match file.read(&mut block).map_err(|error| failed(&error))? {
+                        0 => break,
+                        read => write_stdout(&block[..read])?,
+                    }
+                }
+            }
+        }
+        write_stdout(report::tail(self.format).as_bytes())?;
+        say(&format_args!(
+            "{valid} of {} records are valid; {}, {}",
+            tally.records,
+            counted(tally.errors, "error"),
+            counted(tally.warnings, "warning")
+        ));
+        Ok(())
+    }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
+}
+
+fn failed(error: &io::Error) -> Exit {
+    say(&format_args!("a temporary file: {error}"));
+    Exit::Io
+}
