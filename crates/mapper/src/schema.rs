@@ -1,12 +1,11 @@
 //! Schemas of what the mapper takes: the two kinds of records.
 
-use logferry_kondado::record::Numeric;
 use logferry_kondado::{Field, Stream};
 use logferry_model::Time;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// A JSON number in a string, blanks around it allowed.
-const QUOTED_NUMBER: &str = "^[ \\t\\n\\r]*-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?[ \\t\\n\\r]*$";
+/// A JSON number of zero or more in a string, blanks around it allowed. Whether it is whole is not told.
+const QUOTED_ID: &str = "^[ \\t\\n\\r]*(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?[ \\t\\n\\r]*$";
 
 /// The name of the schema of a stream's records.
 pub fn name(stream: Stream) -> &'static str {
@@ -16,8 +15,8 @@ pub fn name(stream: Stream) -> &'static str {
     }
 }
 
-/// The schema of a stream's records. It asks for what the mapping needs, and is wide where Kondado's answers vary: a number may be
-/// quoted, and anything but the ids and `createdAt` may be missing or null.
+/// The schema of a stream's records. It asks for what the mapping needs, and leaves open what Kondado's answers vary in: numbers
+/// come bare and quoted, and anything but the ids and `createdAt` may be missing, null or something else.
 pub fn record(stream: Stream, generator: &mut SchemaGenerator) -> Schema {
     let fields = Field::ALL.iter().filter(|field| field.is_in(stream));
     let properties = fields.map(|field| {
@@ -46,18 +45,15 @@ pub fn record(stream: Stream, generator: &mut SchemaGenerator) -> Schema {
 }
 
 fn field_schema(field: Field, stream: Stream, generator: &mut SchemaGenerator) -> Schema {
-    if field == Field::Id || field == stream.job_id() {
-        return json_schema!({
-            "type": ["integer", "string"],
-            "minimum": 0,
-            "pattern": QUOTED_NUMBER,
-        });
-    }
-    match (field, field.numeric()) {
-        (Field::CreatedAt, _) => Time::json_schema(generator),
-        (_, Numeric::Integer | Numeric::Decimal) => json_schema!({"type": ["number", "string", "null"]}),
-        (Field::HasDeltas | Field::IsBillable, _) => json_schema!({"type": ["boolean", "string", "number", "null"]}),
-        (Field::InitialSavepoint | Field::NewSavepoint, _) => Schema::default(),
-        _ => json_schema!({"type": ["string", "null"]}),
+    match field {
+        Field::CreatedAt => Time::json_schema(generator),
+        field if field == Field::Id || field == stream.job_id() => json_schema!({
+            "anyOf": [
+                {"type": "integer", "minimum": 0},
+                {"type": "string", "pattern": QUOTED_ID},
+            ],
+        }),
+        // The mapping takes them in every form, and a value that it cannot use for an unknown one.
+        _ => Schema::default(),
     }
 }
