@@ -9,17 +9,17 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
-mod records;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
-use nix::sys::resource::{UsageWho, getrusage};
+use shared::lines::parse;
+use shared::process::{Rounds, Run, measure, print_ratio};
+use shared::{PROGRAM, records};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_logferry");
 const JQ: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/whole_program/four_events.jq");
 const FOUR: &str = "sync_start,records_modified,update_state,sync_end";
 const RUNS: usize = 7;
@@ -68,26 +68,26 @@ fn compare() {
         ("all eight events, 1 thread", logferry(million, &["--threads=1"])),
         ("all eight events, 2 threads", logferry(million, &["--threads=2"])),
     ];
-    let rounds = Rounds::run(runs.iter().map(|(_, run)| run));
+    let rounds = Rounds::run(RUNS, runs.iter().map(|(_, run)| run));
     let bytes = fs::metadata(million).map_or(0, |data| data.len());
     println!("1,000,000 records, {bytes} bytes, median of {RUNS} runs");
     for (index, (name, _)) in runs.iter().enumerate() {
         println!("  {name:<50} {:>8.3} s", rounds.seconds(index));
     }
     println!("ratios, median of {RUNS} rounds");
-    ratio("four events / parse into Record", rounds.ratio(2, 0), "at most 2.5");
-    ratio(
+    print_ratio("four events / parse into Record", rounds.ratio(2, 0), "at most 2.5");
+    print_ratio(
         "four events / parse into a plain struct",
         rounds.ratio(2, 1),
         "at most 2.5",
     );
-    ratio("all eight / parse into Record", rounds.ratio(3, 0), "at most 4.5");
-    ratio(
+    print_ratio("all eight / parse into Record", rounds.ratio(3, 0), "at most 4.5");
+    print_ratio(
         "all eight / parse into a plain struct",
         rounds.ratio(3, 1),
         "at most 4.5",
     );
-    ratio("1 thread / 2 threads, all eight", rounds.ratio(3, 4), "at least 1.7");
+    print_ratio("1 thread / 2 threads, all eight", rounds.ratio(3, 4), "at least 1.7");
 
     let jq = Run::new("jq").args(["-c", "-f", JQ]).file(hundred_thousand);
     if Command::new("jq")
@@ -100,8 +100,8 @@ fn compare() {
         println!("  jq is not installed: no comparison with it (Debian: apt-get install jq)");
     } else {
         let ours = logferry(hundred_thousand, &["--threads=1", "--events", FOUR]);
-        let rounds = Rounds::run([&jq, &ours]);
-        ratio(
+        let rounds = Rounds::run(RUNS, [&jq, &ours]);
+        print_ratio(
             "jq -c / four events, 1 thread, 100,000 records",
             rounds.ratio(0, 1),
             "at least 40",
@@ -120,129 +120,6 @@ fn compare() {
     ] {
         println!("  {name:<50} {:>8.1} MiB (under 32)", run.once().mebibytes);
     }
-}
-
-fn ratio(name: &str, value: f64, wanted: &str) {
-    println!("  {name:<50} {value:>8.2} ({wanted})");
-}
-
-/// A process to run.
-struct Run {
-    command: Vec<PathBuf>,
-    stdin: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Figure {
-    seconds: f64,
-    mebibytes: f64,
-}
-
-impl Run {
-    fn new(program: impl Into<PathBuf>) -> Run {
-        Run {
-            command: vec![program.into()],
-            stdin: None,
-        }
-    }
-
-    fn args<'a>(mut self, args: impl IntoIterator<Item = &'a str>) -> Run {
-        self.command.extend(args.into_iter().map(PathBuf::from));
-        self
-    }
-
-    fn file(mut self, file: &Path) -> Run {
-        self.command.push(file.to_owned());
-        self
-    }
-
-    fn stdin(mut self, file: &Path) -> Run {
-        self.stdin = Some(file.to_owned());
-        self
-    }
-
-    /// Runs it below a process of its own, whose children's memory is that of this run alone.
-    fn once(&self) -> Figure {
-        let mut measure = Command::new(std::env::current_exe().expect("this program"));
-        measure.arg("measure").args(&self.command);
-        if let Some(file) = &self.stdin {
-            measure.stdin(File::open(file).expect("a file of records"));
-        }
-        let output = measure.stderr(Stdio::inherit()).output().expect("a measured run");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
-        let mut next = || numbers.next().expect("a figure of a run that succeeded");
-        Figure {
-            seconds: next(),
-            mebibytes: next(),
-        }
-    }
-}
-
-/// The seconds of several runs, round by round: a machine that grows slower grows so for all runs of a round.
-struct Rounds(Vec<Vec<f64>>);
-
-impl Rounds {
-    fn run<'r>(runs: impl IntoIterator<Item = &'r Run>) -> Rounds {
-        let runs: Vec<&Run> = runs.into_iter().collect();
-        Rounds(
-            (0..RUNS)
-                .map(|_| runs.iter().map(|run| run.once().seconds).collect())
-                .collect(),
-        )
-    }
-
-    fn seconds(&self, run: usize) -> f64 {
-        median(self.0.iter().map(|round| round[run]))
-    }
-
-    fn ratio(&self, run: usize, to: usize) -> f64 {
-        median(self.0.iter().map(|round| round[run] / round[to]))
-    }
-}
-
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
-/// Runs a command and prints its seconds and its peak memory in MiB.
-fn measure(mut command: impl Iterator<Item = String>) {
-    let program = command.next().expect("a command");
-    let begin = Instant::now();
-    let status = Command::new(program)
-        .args(command)
-        .stdout(Stdio::null())
-        .status()
-        .expect("the command runs");
-    let seconds = begin.elapsed().as_secs_f64();
-    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the usage of the command");
-    assert!(status.success(), "the command failed: {status}");
-    let _ = writeln!(io::stdout(), "{seconds} {}", usage.max_rss() as f64 / 1024.0);
-}
-
-/// Reads the file in blocks, checks each block's UTF-8 once, and parses its lines.
-fn parse(path: &Path, parse_line: fn(&str) -> bool) {
-    let mut file = File::open(path).expect("a file of records");
-    let (mut buffer, mut left, mut parsed) = (vec![0; 512 * 1024], 0, 0_u64);
-    loop {
-        let read = file.read(&mut buffer[left..][..256 * 1024]).expect("a block");
-        if read == 0 {
-            break;
-        }
-        let filled = left + read;
-        let whole = memchr::memrchr(b'\n', &buffer[..filled]).map_or(0, |newline| newline + 1);
-        let text = std::str::from_utf8(&buffer[..whole]).expect("UTF-8");
-        let mut start = 0;
-        for newline in memchr::memchr_iter(b'\n', text.as_bytes()) {
-            parsed += u64::from(parse_line(&text[start..newline]));
-            start = newline + 1;
-        }
-        buffer.copy_within(whole..filled, 0);
-        left = filled - whole;
-    }
-    assert!(parsed > 0);
 }
 
 fn parse_record(line: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use logferry_kondado::Stream;
@@ -162,13 +163,15 @@ impl Work for Checking<'_> {
                 tally.invalid += 1;
             }
         }
+        let text = String::from_utf8_lossy(invalid.text);
+        let range = place(&text, invalid.begin, invalid.at);
         let report = Report {
             file: &hold.source,
             line: invalid.at.line,
             column: invalid.at.column,
             finding: &finding,
-            text: "",
-            range: 0..0,
+            text: if range.is_some() { &text } else { "" },
+            range: range.unwrap_or_default(),
             value: None,
             mask: self.job.mask,
         };
@@ -234,7 +237,11 @@ impl Checking<'_> {
                 }
                 Level::Warning => tally.warnings += 1,
             }
-            let range = locate(text, &finding.pointer, finding.part);
+            let mut range = locate(text, &finding.pointer, finding.part);
+            if let Problem::Missing(_) = finding.problem {
+                // Its place is where the object begins.
+                range.end = range.start + 1;
+            }
             let at = mark.behind(text.get(..range.start).unwrap_or_default().as_bytes());
             let report = Report {
                 file: &hold.source,
@@ -251,6 +258,27 @@ impl Checking<'_> {
         tally.invalid += u64::from(!is_valid);
         hold.write_if_much();
     }
+}
+
+/// The character at a mark in a text that begins at another, if it is there.
+fn place(text: &str, begin: Mark, at: Mark) -> Option<Range<usize>> {
+    let lines = at.line.checked_sub(begin.line)?;
+    let columns = match lines {
+        0 => at.column.checked_sub(begin.column)?,
+        _ => at.column.checked_sub(1)?,
+    };
+    let mut start = 0;
+    for _ in 0..lines {
+        start += text.get(start..)?.find('\n')? + 1;
+    }
+    let line = text.get(start..)?.lines().next()?;
+    let mut characters = line.char_indices().map(|(offset, c)| offset..offset + c.len_utf8());
+    let end_of_line = line.len()..line.len();
+    let found = characters
+        .by_ref()
+        .chain([end_of_line])
+        .nth(usize::try_from(columns).ok()?)?;
+    Some(start + found.start..start + found.end)
 }
 
 fn unreadable(reason: String) -> Finding {

@@ -207,7 +207,10 @@ impl Scanner {
 
     /// Whether a value has more levels than a record may have.
     pub fn is_too_deep(value: &str) -> bool {
-        matches!(Scanner::new().feed(value.as_bytes()), Step::TooDeep(_))
+        // Few values have so many brackets at all, those in strings counted.
+        let mut brackets = memchr::memchr2_iter(b'{', b'[', value.as_bytes());
+        brackets.nth(usize::from(MAX_LEVELS)).is_some()
+            && matches!(Scanner::new().feed(value.as_bytes()), Step::TooDeep(_))
     }
 
     /// Goes on with the bytes that follow.

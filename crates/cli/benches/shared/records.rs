@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::random::Random;
+
 const SOURCES: &[&str] = &[
     "Kondado - Blog",
     "Loja Virtual - VTEX",
@@ -25,7 +27,7 @@ const TABLES: &[&str] = &[
 
 /// Appends so many records, one a line.
 pub fn write(records: u64, out: &mut String) {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random::new();
     for index in 0..records {
         let pipeline = random.below(5000);
         let id = 5_181_910 + index * 3 + random.below(3);
@@ -88,23 +90,5 @@ pub fn write(records: u64, out: &mut String) {
             );
         }
         out.push_str("}\n");
-    }
-}
-
-/// Marsaglia's xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
-
-    /// Small numbers as often as large ones.
-    fn up_to_bits(&mut self, bits: u64) -> u64 {
-        let limit = 1 << self.below(bits);
-        self.below(limit)
     }
 }
