@@ -162,24 +162,27 @@ fn write_event(text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
         });
         let value = members.given(key).or_else(|| members.given(twin?));
         if let Some(value) = value {
-            write_member(&format!("\"{key}\""), value.get(), out);
+            write_named(key, value.get(), out);
         }
     }
     let is_ours = |key: &str| {
         let form = [form.event, form.data, form.created];
         form.contains(&key) || tail.clone().any(|known| known == key)
     };
-    let last: BTreeMap<&str, usize> = members
-        .0
-        .iter()
-        .enumerate()
-        .map(|(index, member)| (&*member.key, index))
-        .collect();
-    for (index, member) in members.0.iter().enumerate() {
-        let is_dropped = form.dropped.contains(&&*member.key) || member.value.get() == "null";
-        let is_last = last.get(&*member.key) == Some(&index);
-        if is_last && !is_dropped && !is_ours(&member.key) {
-            write_member(member.raw_key.get(), member.value.get(), out);
+    let mut unknown = members.0.iter().filter(|member| !is_ours(&member.key)).peekable();
+    if unknown.peek().is_some() {
+        // Of a key that is given twice the last value counts.
+        let unknown: Vec<_> = unknown.collect();
+        let last: BTreeMap<&str, usize> = unknown
+            .iter()
+            .enumerate()
+            .map(|(index, member)| (&*member.key, index))
+            .collect();
+        for (index, member) in unknown.into_iter().enumerate() {
+            let is_dropped = form.dropped.contains(&&*member.key) || member.value.get() == "null";
+            if !is_dropped && last.get(&*member.key) == Some(&index) {
+                write_member(member.raw_key.get(), member.value.get(), out);
+            }
         }
     }
     out.push(b'}');
@@ -257,21 +260,34 @@ fn write_data(kind: Option<Kind>, data: &str, out: &mut Vec<u8>) {
     out.push(b'{');
     for member in &members.0 {
         match renamed.iter().find(|(spelling, _)| *spelling == member.key) {
-            Some((_, usual)) => write_member(&format!("\"{usual}\""), member.value.get(), out),
+            Some((_, usual)) => write_named(usual, member.value.get(), out),
             None => write_member(member.raw_key.get(), member.value.get(), out),
         }
     }
     out.push(b'}');
 }
 
-/// Writes a member of an object, with a comma where it is not the first.
+/// Writes a member of an object by the token of its key, with a comma where it is not the first.
 fn write_member(key: &str, value: &str, out: &mut Vec<u8>) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
-    }
+    comma(out);
     out.extend_from_slice(key.as_bytes());
     out.push(b':');
     push(value, out);
+}
+
+/// Writes a member of an object by its key, which has nothing to escape.
+fn write_named(key: &str, value: &str, out: &mut Vec<u8>) {
+    comma(out);
+    out.push(b'"');
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+    push(value, out);
+}
+
+fn comma(out: &mut Vec<u8>) {
+    if out.last() != Some(&b'{') {
+        out.push(b',');
+    }
 }
 
 fn push(json: &str, out: &mut Vec<u8>) {

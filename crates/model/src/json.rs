@@ -183,7 +183,8 @@ pub fn raw_members(text: &str) -> Result<Vec<(&RawValue, &RawValue)>, serde_json
                 }
 
                 fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                    let mut members = Vec::new();
+                    // As many as most objects have at most.
+                    let mut members = Vec::with_capacity(12);
                     while let Some(member) = map.next_entry()? {
                         members.push(member);
                     }
