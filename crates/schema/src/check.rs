@@ -1,5 +1,6 @@
 //! Checks events against the schemas, and says what is wrong in words.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -140,17 +141,17 @@ impl Registry {
         for error in schema.open.iter_errors(&value) {
             explain(&error, Level::Error, &mut findings);
         }
+        // The strict schema finds again what the open one found.
+        let known: BTreeSet<_> = findings
+            .iter()
+            .map(|finding| (finding.pointer.clone(), finding.part))
+            .collect();
+        let mut strict = Vec::new();
         for error in schema.strict.iter_errors(&value) {
-            let mut strict = Vec::new();
             explain(&error, Level::Warning, &mut strict);
-            let is_new = |finding: &Finding| {
-                !findings
-                    .iter()
-                    .any(|known| known.pointer == finding.pointer && known.part == finding.part)
-            };
-            strict.retain(is_new);
-            findings.append(&mut strict);
         }
+        strict.retain(|finding| !known.contains(&(finding.pointer.clone(), finding.part)));
+        findings.append(&mut strict);
         suggest(subject, &value, &mut findings);
         findings
     }

@@ -24,5 +24,5 @@ pub mod report;
 
 pub use check::{Finding, Level, Problem};
 pub use generate::{File, Named, files};
-pub use locate::{Part, locate};
+pub use locate::{Locator, Part};
 pub use registry::{Registry, Subject};

@@ -47,6 +47,9 @@ pub struct Report<'a> {
 /// A value is shown up to so many characters.
 const SHOWN_OF_VALUE: usize = 60;
 
+/// No more characters of a value are looked at: enough to show so many characters and the blanks between.
+const READ_OF_VALUE: usize = 512;
+
 /// A line is shown up to so many characters before and behind the place.
 const SHOWN_OF_LINE: usize = 60;
 
@@ -69,8 +72,9 @@ impl Report<'_> {
         let value = self.value.or_else(|| self.text.get(self.range.clone()))?;
         if !self.mask {
             let mut compact = Vec::new();
+            let begin: String = value.chars().take(READ_OF_VALUE).collect();
             // Strings that keep their escapes cannot fail.
-            let _ = json::compact(value, Strings::AsTheyCame, &mut compact);
+            let _ = json::compact(&begin, Strings::AsTheyCame, &mut compact);
             return Some(shortened(&String::from_utf8_lossy(&compact)));
         }
         let kind = match value.as_bytes().first()? {
@@ -137,24 +141,26 @@ impl Report<'_> {
 
     /// The line in which the place begins: what stands before it, the place, what stands behind it; each shortened.
     fn quoted(&self) -> (String, String, String) {
+        // A line may be as long as the text, and there may be a finding for each of its words: so no more is read than is shown.
         let (before, from) = self.text.split_at_checked(self.range.start).unwrap_or((self.text, ""));
-        let before = before.rsplit('\n').next().unwrap_or_default();
+        let line = before.chars().rev().take_while(|c| *c != '\n');
+        let mut shown: Vec<char> = line.take(SHOWN_OF_LINE + 1).collect();
+        let is_cut = shown.len() > SHOWN_OF_LINE;
+        shown.truncate(SHOWN_OF_LINE);
+        let cut = if is_cut { "…" } else { "" };
+        let before = shown.into_iter().rev().collect::<String>();
         let marked = self.text.get(self.range.clone()).unwrap_or_default();
-        let marked = marked.lines().next().unwrap_or_default();
-        let behind = from
-            .get(marked.len()..)
-            .unwrap_or_default()
-            .lines()
-            .next()
-            .unwrap_or_default();
-
-        let skipped = before.chars().count().saturating_sub(SHOWN_OF_LINE);
-        let shown: String = before.chars().skip(skipped).collect();
-        let before = if skipped > 0 { format!("…{shown}") } else { shown };
+        let behind = from.get(marked.len()..).unwrap_or_default();
+        let marked_line = rest_of_line(marked);
+        let behind = match marked_line.len() < marked.len() && !marked_line.ends_with('…') {
+            // The value goes on in the next line.
+            true => String::new(),
+            false => rest_of_line(behind),
+        };
         (
-            printable(&before),
-            printable(&shortened(marked)),
-            printable(&shortened(behind)),
+            format!("{cut}{}", printable(&before)),
+            printable(&marked_line),
+            printable(&behind),
         )
     }
 
@@ -278,6 +284,16 @@ pub fn junit_head(events: u64, valid: u64, errors: u64, warnings: u64) -> String
          <testsuites><testsuite name=\"logferry validate\" tests=\"{tests}\" failures=\"{errors}\" errors=\"0\" skipped=\"{warnings}\">\n\
          <testcase classname=\"logferry validate\" name=\"{valid} of {events} events are valid\"/>\n"
     )
+}
+
+/// The first characters of a text up to the end of its first line.
+fn rest_of_line(text: &str) -> String {
+    let mut line = text.chars().take_while(|c| !matches!(c, '\n' | '\r'));
+    let mut shown: String = line.by_ref().take(SHOWN_OF_VALUE).collect();
+    if line.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The first characters of a text.

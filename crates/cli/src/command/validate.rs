@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use logferry_kondado::Stream;
 use logferry_mapper::fivetran;
 use logferry_schema::report::{self, Format, Report};
-use logferry_schema::{Finding, Level, Part, Problem, Registry, locate};
+use logferry_schema::{Finding, Level, Locator, Part, Problem, Registry};
 
 use crate::exit::Exit;
 use crate::input::judge::{self, Invalid, Item, Judge};
@@ -203,9 +203,10 @@ impl Checking<'_> {
         }
         let event = std::str::from_utf8(&self.canonical).unwrap_or_default();
         let event = event.trim_ascii_end();
+        let mut locator = Locator::new(event);
         let findings = self.job.registry.check_event(event).into_iter().map(|mut finding| {
             let value = event
-                .get(locate(event, &finding.pointer, finding.part))
+                .get(locator.locate(&finding.pointer, finding.part))
                 .map(str::to_owned);
             for (key, column) in [
                 ("/event", "/message_event"),
@@ -224,25 +225,31 @@ impl Checking<'_> {
     }
 
     fn report(&self, findings: Vec<(Finding, Option<String>)>, mark: Mark, text: &str, hold: &mut Hold<'_>) {
-        let Piece { out, tally, .. } = &mut hold.piece;
         let mut is_valid = true;
+        let mut locator = Locator::new(text);
+        let (mut read, mut at) = (0, mark);
         for (mut finding, value) in findings {
             if self.job.strict {
                 finding.level = Level::Error;
             }
             match finding.level {
                 Level::Error => {
-                    tally.errors += 1;
+                    hold.piece.tally.errors += 1;
                     is_valid = false;
                 }
-                Level::Warning => tally.warnings += 1,
+                Level::Warning => hold.piece.tally.warnings += 1,
             }
-            let mut range = locate(text, &finding.pointer, finding.part);
+            let mut range = locator.locate(&finding.pointer, finding.part);
             if let Problem::Missing(_) = finding.problem {
                 // Its place is where the object begins.
                 range.end = range.start + 1;
             }
-            let at = mark.behind(text.get(..range.start).unwrap_or_default().as_bytes());
+            // Most findings come in the order of the text: so it is read once.
+            if range.start < read {
+                (read, at) = (0, mark);
+            }
+            at = at.behind(text.get(read..range.start).unwrap_or_default().as_bytes());
+            read = range.start;
             let report = Report {
                 file: &hold.source,
                 line: at.line,
@@ -253,10 +260,10 @@ impl Checking<'_> {
                 value: value.as_deref(),
                 mask: self.job.mask,
             };
-            report.write(self.job.format, out);
+            report.write(self.job.format, &mut hold.piece.out);
+            hold.write_if_much();
         }
-        tally.invalid += u64::from(!is_valid);
-        hold.write_if_much();
+        hold.piece.tally.invalid += u64::from(!is_valid);
     }
 }
 
