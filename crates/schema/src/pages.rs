@@ -40,12 +40,12 @@ fn anchor(title: &str) -> String {
 
 fn event(kind: Kind, page: &mut String) {
     let _ = writeln!(page, "\n### {}\n\n{}\n", kind.name(), kind.description());
-    let _ = writeln!(
-        page,
-        "Severity: {}. Source: {}.\n",
-        kind.usual_severity(),
-        kind.section()
-    );
+    let varies = match kind.severity_varies() {
+        true => ", or WARNING or SEVERE by its `status`",
+        false => "",
+    };
+    let (severity, section) = (kind.usual_severity(), kind.section());
+    let _ = writeln!(page, "Severity: {severity}{varies}. Source: {section}.\n");
 
     let document = generate::event(kind).schema;
     let document = document.as_value();

@@ -14,6 +14,7 @@
 mod events;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod value;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -36,6 +37,7 @@ fn main() {
     let mut args = std::env::args().skip(1);
     match args.next().as_deref() {
         Some("parse") => parse(Path::new(&args.next().expect("a file")), parse_value),
+        Some("parse-btree") => parse(Path::new(&args.next().expect("a file")), parse_btree),
         Some("measure") => measure(args),
         _ => compare(),
     }
@@ -53,11 +55,10 @@ fn compare() {
     // Not only valid: nothing undocumented is in them, so this fails if a fixture was varied too much.
     validate(&["--strict"]).file(file).once();
 
+    let parse = |mode: &str| Run::new(&own).args([mode]).file(file);
     let mut runs = vec![
-        (
-            "parse into serde_json::Value, 1 thread",
-            Run::new(own).args(["parse"]).file(file),
-        ),
+        ("parse into serde_json::Value, 1 thread", parse("parse")),
+        ("the same with BTreeMap, its default", parse("parse-btree")),
         ("validate, 1 thread", validate(&["--threads=1"]).file(file)),
         ("validate, default threads", validate(&[]).file(file)),
     ];
@@ -68,18 +69,17 @@ fn compare() {
         println!("  {name:<50} {:>8.3} s", rounds.seconds(index));
     }
     println!("ratios, median of {RUNS} rounds");
-    let per_parse = "parse into serde_json::Value";
-    print_ratio(
-        &format!("validate, 1 thread / {per_parse}"),
-        rounds.ratio(1, 0),
-        "at most 2",
-    );
-    print_ratio(&format!("validate / {per_parse}"), rounds.ratio(2, 0), "at most 2");
-    if runs.len() > 3 {
-        print_ratio("ajv / validate, 1 thread", rounds.ratio(3, 1), "at least 3");
-        print_ratio("ajv / validate", rounds.ratio(3, 2), "at least 3");
+    for (name, ours) in [("validate, 1 thread", 2), ("validate", 3)] {
+        for (parse, parsed) in [("serde_json::Value", 0), ("BTreeMap Value", 1)] {
+            let ratio = rounds.ratio(ours, parsed);
+            print_ratio(&format!("{name} / parse into {parse}"), ratio, "at most 2");
+        }
     }
-    check_jsonschema(&text, rounds.seconds(1), rounds.seconds(2));
+    if runs.len() > 4 {
+        print_ratio("ajv / validate, 1 thread", rounds.ratio(4, 2), "at least 3");
+        print_ratio("ajv / validate", rounds.ratio(4, 3), "at least 3");
+    }
+    check_jsonschema(&text, rounds.seconds(2), rounds.seconds(3));
 
     println!("peak memory of validate");
     for (name, run) in [
@@ -120,14 +120,12 @@ fn check_jsonschema(events: &str, one_thread: f64, default_threads: f64) {
         let run = Run::new(&program).args(["--schemafile"]).file(&schema).file(&array);
         run.once().seconds
     };
+    // Its start is not scaled.
     let start = seconds(0);
     let scaled = start + (seconds(FEWER) - start) * (EVENTS / FEWER) as f64;
     let (seconds, how) = match scaled < MOST_SECONDS {
         true => (seconds(EVENTS), "one run".to_owned()),
-        false => (
-            scaled,
-            format!("from one run on {FEWER} events, the time per event taken {EVENTS} times"),
-        ),
+        false => (scaled, format!("scaled from one run on {FEWER} events")),
     };
     println!("  {:<50} {seconds:>8.3} s, {how}", "check-jsonschema");
     for (name, ours) in [("validate, 1 thread", one_thread), ("validate", default_threads)] {
@@ -162,4 +160,8 @@ fn tool(name: &str) -> Option<PathBuf> {
 )]
 fn parse_value(line: &str) -> bool {
     std::hint::black_box(serde_json::from_str::<serde_json::Value>(line)).is_ok()
+}
+
+fn parse_btree(line: &str) -> bool {
+    std::hint::black_box(serde_json::from_str::<value::Value>(line)).is_ok()
 }
