@@ -37,6 +37,8 @@ fn what_is_written_passes_the_check_and_what_is_changed_does_not() {
     let former = r#"{"$id":"urn:logferry:schema:sync_middle"}"#;
     fs::write(folder.path().join("sync_middle.json"), former).expect("a schema of nothing");
     fs::write(folder.path().join("package.json"), "{}").expect("a file of somebody else");
+    let their_own = r#"{"$ref":"urn:logferry:schema:sync_end"}"#;
+    fs::write(folder.path().join("my_own.json"), their_own).expect("a schema of somebody else");
     let output = schema(&["--check", path(folder.path())]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
@@ -51,7 +53,9 @@ fn what_is_written_passes_the_check_and_what_is_changed_does_not() {
     assert_eq!(schema(&["--write", path(folder.path())]).status.code(), Some(0));
     assert_eq!(schema(&["--check", path(folder.path())]).status.code(), Some(0));
     assert!(!folder.path().join("sync_middle.json").exists());
-    assert!(folder.path().join("package.json").exists());
+    for file in ["package.json", "my_own.json"] {
+        assert!(folder.path().join(file).exists(), "{file}");
+    }
 }
 
 #[test]

@@ -3,7 +3,6 @@
 //! A command says what a thread does with a record ([`Work`]) and where output goes ([`Output`]); reading, turns and the end
 //! are the same for all.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -42,6 +41,10 @@ pub trait Work {
     fn record(&mut self, item: Item<'_>, hold: &mut Hold<'_>);
     /// Takes something that is no record.
     fn invalid(&mut self, invalid: Invalid<'_>, hold: &mut Hold<'_>);
+    /// A source ended early; `words` say which, and why.
+    fn source_failed(&mut self, words: &str, hold: &mut Hold<'_>) {
+        push_line(words, &mut hold.piece.reports);
+    }
     /// Gives back the memory that a large record took.
     fn shrink(&mut self) {}
 }
@@ -342,13 +345,14 @@ impl<W: Work> Thread<'_, W> {
 
     /// The source ended early: what was read of it counts, and the next is read.
     fn source_failed(&mut self, error: &io::Error) {
-        let Piece { reports, tally, .. } = &mut self.hold.piece;
+        let tally = &mut self.hold.piece.tally;
         if error.kind() == io::ErrorKind::InvalidData {
             tally.damaged = true;
         } else {
             tally.io_error = true;
         }
-        let _ = writeln!(reports, "{}: {error}", self.hold.source);
+        let words = format!("{}: {error}", self.hold.source);
+        self.work.source_failed(&words, &mut self.hold);
     }
 }
 

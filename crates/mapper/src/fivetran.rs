@@ -112,7 +112,7 @@ pub fn write(text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
 
 fn write_event(text: &str, out: &mut Vec<u8>) -> Result<(), Error> {
     let members = Members::read(text)?;
-    let form = match members.get(LOG_ROW.event) {
+    let form = match members.given(LOG_ROW.event) {
         Some(_) => LOG_ROW,
         None => ENVELOPE,
     };

@@ -7,10 +7,15 @@ use std::borrow::Cow;
 use logferry_kondado::{Field, Record, Stream};
 use logferry_model::event::open_set::TransformationType;
 use logferry_model::event::transformation;
-use logferry_model::{EnvelopeTail, Kind};
+use logferry_model::{EnvelopeTail, Kind, Time};
 
 use crate::naming::without_nul;
 use crate::{Buffers, Lines, RecordInfo, Run, some};
+
+/// A time that is written already.
+fn time(text: &str) -> Option<Time<'_>> {
+    some(text).map(Time)
+}
 
 /// Room for three events that rise strictly.
 const SHORTEST_RUN_MILLIS: i64 = 2;
@@ -37,7 +42,7 @@ pub(crate) fn write(
     let data = transformation::TransformationStart {
         id: some(&id),
         name: some(&name),
-        start_time: some(&start_time),
+        start_time: time(&start_time),
         transformation_type: Some(TransformationType::KondadoModel),
         ..Default::default()
     };
@@ -52,9 +57,9 @@ pub(crate) fn write(
     let data = transformation::TransformationSucceeded {
         id: some(&id),
         name: some(&name),
-        start_time: some(&start_time),
+        start_time: time(&start_time),
         transformation_type: Some(TransformationType::KondadoModel),
-        end_time: some(&end_time),
+        end_time: time(&end_time),
         result: Some(transformation::RunResult {
             step_results: Some(vec![transformation::StepResult {
                 step: Some(transformation::Step {
@@ -64,8 +69,8 @@ pub(crate) fn write(
                     ..Default::default()
                 }),
                 success: Some(true),
-                start_time: some(&start_time),
-                end_time: some(&end_time),
+                start_time: time(&start_time),
+                end_time: time(&end_time),
                 error: Some(None),
                 successful_model_runs: Some(1),
                 failed_model_runs: Some(0),

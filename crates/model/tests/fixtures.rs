@@ -41,19 +41,21 @@ fn every_fixture_is_written_as_it_was_read() {
         let event = Event::parse(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         let mut written = Vec::new();
         event.write(&mut written);
-        // The fixtures are in the canonical order of keys, but may spell escapes otherwise.
-        let expected: String = compact(&text);
-        assert_eq!(
-            compact(&String::from_utf8_lossy(&written)).len(),
-            expected.len(),
-            "{file}"
-        );
-        assert_eq!(
-            Event::parse(&String::from_utf8_lossy(&written)).expect("an event"),
-            event,
-            "{file}"
-        );
+        let written = String::from_utf8(written).expect("UTF-8");
+        assert_eq!(sorted(&written), sorted(&text), "{file}");
+        assert_eq!(Event::parse(&written).expect("an event"), event, "{file}");
     }
+}
+
+/// The tokens of a text in order of their own: members of objects may stand in another order.
+fn sorted(text: &str) -> Vec<String> {
+    let mut tokens: Vec<_> = compact(text)
+        .split_inclusive([',', '{', '}', '[', ']', ':'])
+        .map(|token| token.trim_end_matches([',', '}', ']']).to_owned())
+        .filter(|token| !token.is_empty())
+        .collect();
+    tokens.sort();
+    tokens
 }
 
 fn compact(text: &str) -> String {

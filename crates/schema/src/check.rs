@@ -6,6 +6,7 @@ use std::fmt;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use logferry_model::{EnvelopeTail, Kind, timestamp};
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::locate::Part;
@@ -80,6 +81,19 @@ fn one_of(names: &[String]) -> String {
     }
 }
 
+impl Problem {
+    /// In words, without what the record holds.
+    pub fn masked(&self) -> String {
+        match self {
+            Problem::Unreadable(_) => "cannot be read".to_owned(),
+            Problem::UnknownEvent(_) => "the event is not documented".to_owned(),
+            Problem::Missing(_) | Problem::Unexpected(_) | Problem::UnknownValue(_) | Problem::UnknownKey(_) => {
+                self.to_string()
+            }
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,10 +137,19 @@ impl Registry {
     }
 
     fn check(&self, text: &str, subject: impl FnOnce(&Value) -> Subject) -> Vec<Finding> {
-        let value: Value = match serde_json::from_str(text) {
+        // How deep it may be is known already.
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        deserializer.disable_recursion_limit();
+        let value = match Value::deserialize(&mut deserializer) {
             Ok(value) => value,
-            // It is known to be JSON: so a number is too large for those who calculate with it, or it is too deep.
-            Err(error) => return vec![at_root(Problem::Unreadable(format!("cannot be checked: {error}")))],
+            // It is known to be JSON. So what cannot be read are numbers and strings.
+            Err(error) => {
+                let reason = match error.to_string().contains("number") {
+                    true => "cannot be checked: it holds a number beyond those of 64 bits with a binary exponent",
+                    false => "cannot be checked: a string holds a lone surrogate (half of a \\u pair)",
+                };
+                return vec![at_root(Problem::Unreadable(reason.to_owned()))];
+            }
         };
         let subject = subject(&value);
         let Some(schema) = self.get(subject) else {
@@ -141,6 +164,8 @@ impl Registry {
         for error in schema.open.iter_errors(&value) {
             explain(&error, Level::Error, &mut findings);
         }
+        // A text may break several rules for what is one mistake to a person.
+        findings.dedup_by(|a, b| a.pointer == b.pointer && a.problem == b.problem);
         // The strict schema finds again what the open one found.
         let known: BTreeSet<_> = findings
             .iter()
@@ -327,13 +352,13 @@ fn suggest(subject: Subject, value: &Value, findings: &mut [Finding]) {
     }
 }
 
-/// The nearest of some names, if it is near: a letter or two of a longer name.
-fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+/// The nearest of some names, if it is near: a letter, or more of a longer name.
+pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let nearest = names
         .into_iter()
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .min()?;
-    let is_near = nearest.0 <= nearest.1.len().div_ceil(4);
+    let is_near = nearest.0 <= nearest.1.len().div_ceil(5);
     is_near.then(|| nearest.1.to_owned())
 }
 

@@ -68,6 +68,12 @@ pub fn document(name: &str, mut schema: Schema, mut generator: SchemaGenerator) 
     }
 }
 
+/// Whether a text is a document of this name that was made here, now or by an earlier release.
+pub fn is_document(name: &str, text: &str) -> bool {
+    let id = serde_json::from_str::<Value>(text).ok();
+    id.is_some_and(|document| document["$id"] == format!("{ID_PREFIX}{name}"))
+}
+
 /// The schema of one event.
 pub fn event(kind: Kind) -> Named {
     let mut generator = generator();
@@ -93,7 +99,7 @@ pub fn any_event() -> Named {
             let data = kind.data_schema(&mut generator);
             json_schema!({
                 "if": {"properties": {"event": name_of(*kind)}, "required": ["event"]},
-                "then": {"properties": {"data": data}},
+                "then": {"properties": {"data": or_absent(data)}},
             })
         })
         .collect();
@@ -127,7 +133,7 @@ fn any_name(generator: &mut SchemaGenerator) -> Schema {
 fn envelope(name: Schema, data: Schema, generator: &mut SchemaGenerator) -> Map<String, Value> {
     let mut properties = Map::new();
     properties.insert("event".to_owned(), name.into());
-    properties.insert("data".to_owned(), data.into());
+    properties.insert("data".to_owned(), or_absent(data).into());
     let mut created = json_schema!({"description": "When the event was created, in UTC."});
     for (key, value) in Time::json_schema(generator).as_object().into_iter().flatten() {
         created.insert(key.clone(), value.clone());
@@ -137,7 +143,9 @@ fn envelope(name: Schema, data: Schema, generator: &mut SchemaGenerator) -> Map<
         .get("properties")
         .and_then(Value::as_object)
     {
-        properties.extend(tail.clone());
+        for (key, schema) in tail.clone() {
+            properties.insert(key, or_absent(Schema::try_from(schema).unwrap_or_default()).into());
+        }
     }
     for (key, description) in [
         (
@@ -150,9 +158,22 @@ fn envelope(name: Schema, data: Schema, generator: &mut SchemaGenerator) -> Map<
         ),
     ] {
         let schema = json_schema!({"description": description, "type": "string"});
-        properties.insert(key.to_owned(), schema.into());
+        properties.insert(key.to_owned(), or_absent(schema).into());
     }
     properties
+}
+
+/// How the schema of a key at the top describes its null.
+pub(crate) const ABSENT: &str = "As good as absent. logferry leaves it out.";
+
+/// At the top of an event null says nothing.
+fn or_absent(mut schema: Schema) -> Schema {
+    let description = schema.remove("description");
+    let mut schema = json_schema!({"anyOf": [schema, {"description": ABSENT, "type": "null"}]});
+    if let Some(description) = description {
+        schema.insert("description".to_owned(), description);
+    }
+    schema
 }
 
 /// An event's name in upper and lower case.

@@ -50,7 +50,7 @@ fn event(kind: Kind, page: &mut String) {
     let document = generate::event(kind).schema;
     let document = document.as_value();
     let mut rows = Vec::new();
-    let data = resolve(&document["properties"]["data"], document);
+    let (data, _) = without_null(&document["properties"]["data"], document);
     fields("", data, document, &mut rows);
     if rows.is_empty() {
         page.push_str("No data is documented.\n");

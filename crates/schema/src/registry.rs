@@ -6,7 +6,7 @@ use jsonschema::{PatternOptions, Validator};
 use logferry_model::Kind;
 use logferry_model::payload::OTHER_VALUE;
 use schemars::Schema;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::generate::{self, Named};
 
@@ -94,17 +94,19 @@ impl Pair {
     }
 }
 
-/// Makes a schema strict: objects have no further members, unless the schema says that they have, and open sets no further
-/// values.
+/// Makes a schema strict: objects have no further members, unless the schema says that they have, open sets no further values,
+/// and what is absent is not null.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             if members.get("type").is_some_and(|kind| kind == "object") && !members.contains_key("additionalProperties")
             {
                 members.insert("additionalProperties".to_owned(), false.into());
+                // Without properties validators say that there must be no members, but not which there are.
+                members.entry("properties").or_insert_with(|| Value::Object(Map::new()));
             }
             if let Some(Value::Array(any_of)) = members.get_mut("anyOf") {
-                any_of.retain(|value| value["description"] != OTHER_VALUE);
+                any_of.retain(|value| value["description"] != OTHER_VALUE && value["description"] != generate::ABSENT);
             }
             for (key, value) in members {
                 // An example is no schema.

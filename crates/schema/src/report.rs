@@ -56,7 +56,10 @@ const SHOWN_OF_LINE: usize = 60;
 impl Report<'_> {
     /// What is wrong, in a sentence.
     pub fn message(&self) -> String {
-        let mut message = self.finding.problem.to_string();
+        let mut message = match self.mask {
+            true => self.finding.problem.masked(),
+            false => self.finding.problem.to_string(),
+        };
         if let Some(found) = self.found() {
             let _ = write!(message, ", found {found}");
         }
@@ -208,7 +211,8 @@ impl Report<'_> {
 
     /// A result, with the comma that divides it from the one before.
     fn sarif(&self) -> String {
-        let (_, marked, _) = self.quoted();
+        let marked = self.text.get(self.range.clone()).unwrap_or_default();
+        let marked = marked.lines().next().unwrap_or_default();
         let result = json!({
             "ruleId": self.finding.problem.rule(),
             "level": self.level(),

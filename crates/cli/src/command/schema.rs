@@ -123,7 +123,8 @@ fn write(folder: &Path, files: &[File]) -> io::Result<()> {
     // What was renamed must not stay under its former name.
     for (name, path) in found(folder)? {
         if !files.iter().any(|file| file.name == name) {
-            fs::remove_file(path)?;
+            fs::remove_file(&path)?;
+            say(&format_args!("{}: removed", path.display()));
         }
     }
     Ok(())
@@ -135,8 +136,8 @@ fn found(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if let Ok(name) = entry.file_name().into_string()
-            && name.ends_with(".json")
-            && fs::read_to_string(entry.path()).is_ok_and(|text| text.contains(generate::ID_PREFIX))
+            && let Some(stem) = name.strip_suffix(".json")
+            && fs::read_to_string(entry.path()).is_ok_and(|text| generate::is_document(stem, &text))
         {
             found.insert(name, entry.path());
         }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use logferry_kondado::Stream;
 use logferry_mapper::fivetran;
+use logferry_model::json;
 use logferry_schema::report::{self, Format, Report};
 use logferry_schema::{Finding, Level, Locator, Part, Problem, Registry};
 
@@ -15,7 +16,7 @@ use crate::exit::Exit;
 use crate::input::judge::{self, Invalid, Item, Judge};
 use crate::input::mark::Mark;
 use crate::say;
-use crate::work::{self, Hold, Job, Output, Piece, Tally, Work, write_stdout};
+use crate::work::{self, Hold, Job, Output, Piece, Tally, Work, push_line, write_stdout};
 
 use super::schema::records;
 
@@ -179,14 +180,32 @@ impl Work for Checking<'_> {
         hold.write_if_much();
     }
 
+    fn source_failed(&mut self, words: &str, hold: &mut Hold<'_>) {
+        // Who reads only the findings must not take the source for good.
+        hold.piece.tally.errors += 1;
+        let finding = unreadable("the source could not be read to its end".to_owned());
+        let report = Report {
+            file: &hold.source,
+            line: 1,
+            column: 1,
+            finding: &finding,
+            text: "",
+            range: 0..0,
+            value: None,
+            mask: false,
+        };
+        report.write(self.job.format, &mut hold.piece.out);
+        push_line(words, &mut hold.piece.reports);
+    }
+
     fn shrink(&mut self) {
         self.canonical = Vec::new();
     }
 }
 
 impl Checking<'_> {
-    /// Checks the event that a row of the LOG table holds. What is found in its data is said of the column as a whole, which
-    /// holds the data as text.
+    /// Checks the event that a row of the LOG table holds. Pointers name the row's columns, and go on below the one that holds
+    /// the data as text; the values there come along, because the row's own text has them only within that column.
     fn check_row(&mut self, row: &str) -> Vec<(Finding, Option<String>)> {
         self.canonical.clear();
         if let Err(error) = fivetran::write(row, &mut self.canonical) {
@@ -221,14 +240,37 @@ impl Checking<'_> {
             }
             (finding, value)
         });
-        findings.collect()
+        // The canonical event has keys that the row lacks, filled from others.
+        let keys = json::raw_members(row).unwrap_or_default();
+        let has = |name: &str| {
+            keys.iter()
+                .any(|(key, _)| json::read_str(key).is_some_and(|key| key == name))
+        };
+        let is_filled = |finding: &Finding| match finding.pointer.strip_prefix('/') {
+            Some(key @ ("connector_id" | "connection_id" | "connector_name" | "connection_name")) => !has(key),
+            _ => false,
+        };
+        findings.filter(|(finding, _)| !is_filled(finding)).collect()
     }
 
     fn report(&self, findings: Vec<(Finding, Option<String>)>, mark: Mark, text: &str, hold: &mut Hold<'_>) {
-        let mut is_valid = true;
         let mut locator = Locator::new(text);
+        let mut placed: Vec<_> = findings
+            .into_iter()
+            .map(|(finding, value)| {
+                let mut range = locator.locate(&finding.pointer, finding.part);
+                if let Problem::Missing(_) = finding.problem {
+                    // Its place is where the object begins.
+                    range.end = range.start + 1;
+                }
+                (range, finding, value)
+            })
+            .collect();
+        placed.sort_by_key(|(range, ..)| range.start);
+
+        let mut is_valid = true;
         let (mut read, mut at) = (0, mark);
-        for (mut finding, value) in findings {
+        for (range, mut finding, value) in placed {
             if self.job.strict {
                 finding.level = Level::Error;
             }
@@ -238,15 +280,6 @@ impl Checking<'_> {
                     is_valid = false;
                 }
                 Level::Warning => hold.piece.tally.warnings += 1,
-            }
-            let mut range = locator.locate(&finding.pointer, finding.part);
-            if let Problem::Missing(_) = finding.problem {
-                // Its place is where the object begins.
-                range.end = range.start + 1;
-            }
-            // Most findings come in the order of the text: so it is read once.
-            if range.start < read {
-                (read, at) = (0, mark);
             }
             at = at.behind(text.get(read..range.start).unwrap_or_default().as_bytes());
             read = range.start;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use logferry_kondado::page::Response;
-use logferry_kondado::{Field, Record};
+use logferry_kondado::{Field, Record, Stream};
 use logferry_model::json::LoneSurrogate;
 use serde_json::value::RawValue;
 
@@ -27,7 +27,7 @@ pub enum Kind {
 impl Kind {
     /// The kind that a record's keys tell.
     fn of(record: &Record<'_>) -> Option<Kind> {
-        if record.other("message_event").is_some() {
+        if record.other("message_event").is_some_and(|raw| raw.get() != "null") {
             Some(Kind::Fivetran)
         } else if record.raw(Field::PipelineId).is_some() {
             Some(Kind::Pipeline)
@@ -101,6 +101,29 @@ pub struct Judge {
     pub max_bytes: usize,
 }
 
+/// The keys that tell what a record is.
+const KIND_KEYS: [&str; 4] = ["message_event", "pipeline_id", "model_id", "event"];
+
+/// Which of [`KIND_KEYS`] is misspelt by a letter in a record that has none of them.
+fn misspelt(record: &Record<'_>) -> Option<&'static str> {
+    let mut keys = record.members(Stream::PipelineLogs).map(|(key, ..)| key);
+    keys.find_map(|key| {
+        let mut kinds = KIND_KEYS.into_iter();
+        kinds.find(|kind| strsim::damerau_levenshtein(kind, key) == 1)
+    })
+}
+
+struct Suggestion(Option<&'static str>);
+
+impl Display for Suggestion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(meant) => write!(f, " (did you mean `{meant}`?)"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a well-formed value is no usable record.
 #[derive(Debug, thiserror::Error)]
 enum Reason {
@@ -108,8 +131,11 @@ enum Reason {
     NotUtf8,
     #[error("expected an object, found {0}")]
     NoObject(&'static str),
-    #[error("expected one of the keys message_event, pipeline_id, model_id, event, which tell what a record is")]
-    NoKind,
+    #[error("expected one of the keys {}, which tell what a record is{}", KIND_KEYS.join(", "), Suggestion(*meant))]
+    NoKind {
+        /// Which of them may have been meant by a key of the record.
+        meant: Option<&'static str>,
+    },
     #[error("expected a Fivetran event, which has the key event or message_event")]
     NoEvent,
     #[error("an API response without rows: expected an array at `data`")]
@@ -206,7 +232,11 @@ impl Judge {
 
     fn object(&self, record: &Record<'_>, text: &str, mark: Mark, visit: &mut impl Visit) {
         let kind = Kind::of(record);
-        if kind.is_none() {
+        let meant = match kind.or(self.kind) {
+            None => misspelt(record),
+            Some(_) => None,
+        };
+        if kind.is_none() && meant.is_none() {
             match Response::of(record) {
                 Some(Response::Rows(rows)) => {
                     let mark = mark.behind(before(rows.get(), text));
@@ -233,7 +263,7 @@ impl Judge {
                 text,
                 mark,
             }),
-            None => invalid(&Reason::NoKind, text, mark, visit),
+            None => invalid(&Reason::NoKind { meant }, text, mark, visit),
         }
     }
 }

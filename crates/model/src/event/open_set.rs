@@ -23,6 +23,8 @@ open_set! {
         Success = "SUCCESS",
         /// The extraction failed.
         Fail = "FAIL",
+        /// The extraction failed. (Seen by readers, not documented.)
+        Failure = "FAILURE",
     }
 }
 
@@ -79,10 +81,8 @@ open_set! {
 }
 
 open_set! {
-    /// What an error is about: `type` of `error`. (Platform Connector documentation.)
+    /// What an error is about: `type` of `error`. Many are known only at run time. (Platform Connector documentation.)
     pub enum ErrorType {
-        /// Known only at run time.
-        DynamicallyObtained = "dynamically obtained",
         /// A file could not be opened.
         OpenFile = "open_file",
         /// A primary key was null.

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::open_set::TransformationType;
 use crate::json::Json;
+use crate::payload::Time;
 
 object! {
     /// `transformation_start`: a job run began.
@@ -16,11 +17,24 @@ object! {
         /// Job name.
         "name" => name: Cow<'a, str>,
         /// When the run began.
-        "startTime" => start_time: Cow<'a, str>,
+        "startTime" => start_time: Time<'a>,
         /// What runs the job.
         "transformationType" => transformation_type: TransformationType<'a>,
-        /// The job's schedule, `{"type":"cron","entries":[…]}` or another shape.
-        "schedule" => schedule: Json<'a>,
+        /// The job's schedule.
+        "schedule" => schedule: Schedule<'a>,
+    }
+}
+
+object! {
+    /// The schedule of a job. Its documented form is that of `cron`; others exist.
+    pub struct Schedule<'a> {
+        /// What kind of schedule, such as `cron`.
+        "type" => kind: Cow<'a, str>,
+        /// When it runs: of `cron`, expressions such as `*/3 * * * *`.
+        "entries" => entries: Vec<Json<'a>>,
+        /// Ids of the connections after whose syncs it runs. (Readers take an array; not documented.)
+        "integrations" => integrations: Vec<Json<'a>>,
+        ..
     }
 }
 
@@ -35,13 +49,13 @@ macro_rules! ended_run {
                 /// Job name.
                 "name" => name: Cow<'a, str>,
                 /// When the run began.
-                "startTime" => start_time: Cow<'a, str>,
+                "startTime" => start_time: Time<'a>,
                 /// What runs the job.
                 "transformationType" => transformation_type: TransformationType<'a>,
-                /// The job's schedule, `{"type":"cron","entries":[…]}` or another shape.
-                "schedule" => schedule: Json<'a>,
+                /// The job's schedule.
+                "schedule" => schedule: Schedule<'a>,
                 /// When the run ended.
-                "endTime" => end_time: Cow<'a, str>,
+                "endTime" => end_time: Time<'a>,
                 /// What came of it.
                 "result" => result: RunResult<'a>,
             }
@@ -79,9 +93,9 @@ object! {
         /// Whether it ended well.
         "success" => success: bool,
         /// When it began.
-        "startTime" => start_time: Cow<'a, str>,
+        "startTime" => start_time: Time<'a>,
         /// When it ended.
-        "endTime" => end_time: Cow<'a, str>,
+        "endTime" => end_time: Time<'a>,
         /// What its command gave back.
         "commandResult" => command_result: CommandResult<'a>,
         /// The exception, if one occurred.
