@@ -19,6 +19,7 @@ pub mod check;
 pub mod generate;
 pub mod locate;
 pub mod pages;
+mod plan;
 pub mod registry;
 pub mod report;
 

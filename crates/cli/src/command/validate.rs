@@ -146,7 +146,10 @@ impl Work for Checking<'_> {
                 let findings = self.check_row(item.text);
                 return self.report(findings, item.mark, item.text, hold);
             }
-            judge::Kind::Fivetran => registry.check_event(item.text),
+            judge::Kind::Fivetran => {
+                let name = item.record.other("event").and_then(json::read_str);
+                registry.check_event(item.text, name.as_deref())
+            }
         };
         let findings = findings.into_iter().map(|finding| (finding, None)).collect();
         self.report(findings, item.mark, item.text, hold);
@@ -223,23 +226,28 @@ impl Checking<'_> {
         let event = std::str::from_utf8(&self.canonical).unwrap_or_default();
         let event = event.trim_ascii_end();
         let mut locator = Locator::new(event);
-        let findings = self.job.registry.check_event(event).into_iter().map(|mut finding| {
-            let value = event
-                .get(locator.locate(&finding.pointer, finding.part))
-                .map(str::to_owned);
-            for (key, column) in [
-                ("/event", "/message_event"),
-                ("/data", "/message_data"),
-                ("/created", "/time_stamp"),
-            ] {
-                let below = finding.pointer.strip_prefix(key);
-                if let Some(below) = below.filter(|below| below.is_empty() || below.starts_with('/')) {
-                    finding.pointer = format!("{column}{below}");
-                    break;
+        let findings = self
+            .job
+            .registry
+            .check_event(event, None)
+            .into_iter()
+            .map(|mut finding| {
+                let value = event
+                    .get(locator.locate(&finding.pointer, finding.part))
+                    .map(str::to_owned);
+                for (key, column) in [
+                    ("/event", "/message_event"),
+                    ("/data", "/message_data"),
+                    ("/created", "/time_stamp"),
+                ] {
+                    let below = finding.pointer.strip_prefix(key);
+                    if let Some(below) = below.filter(|below| below.is_empty() || below.starts_with('/')) {
+                        finding.pointer = format!("{column}{below}");
+                        break;
+                    }
                 }
-            }
-            (finding, value)
-        });
+                (finding, value)
+            });
         // The canonical event has keys that the row lacks, filled from others.
         let keys = json::raw_members(row).unwrap_or_default();
         let has = |name: &str| {
