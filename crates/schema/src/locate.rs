@@ -36,7 +36,7 @@ impl<'t> Locator<'t> {
         }
     }
 
-    /// The bytes of the value that `pointer` names, or of its key. If the text has no such value, those of the last one on
+    /// The bytes of the value that `pointer` names, or of its key. If the text has no such value, those of the last value on
     /// the way to it.
     pub fn locate(&mut self, pointer: &str, part: Part) -> Range<usize> {
         let (mut key, mut value) = (self.text, self.text);
@@ -55,8 +55,8 @@ impl<'t> Locator<'t> {
             end += 1 + token.len();
         }
         let found = match part {
-            Part::Key => key,
-            Part::Value => value,
+            Part::Key if end == pointer.len() => key,
+            _ => value,
         };
         let start = (found.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         let found = found.trim_ascii_end();
