@@ -5,9 +5,11 @@
 use std::fs;
 
 use logferry_mapper::fivetran;
+use logferry_model::json::{self, Strings};
 use logferry_model::{Event, Kind};
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::value::RawValue;
 
 fn canonical(text: &str) -> Result<String, fivetran::Error> {
     let mut out = Vec::new();
@@ -15,8 +17,15 @@ fn canonical(text: &str) -> Result<String, fivetran::Error> {
     Ok(String::from_utf8(out).expect("UTF-8"))
 }
 
+/// The text without blanks between its tokens.
+fn compact(text: &str) -> String {
+    let mut out = Vec::new();
+    json::compact(text, Strings::AsTheyCame, &mut out).expect("JSON");
+    String::from_utf8(out).expect("UTF-8")
+}
+
 /// A JSON value with blanks, escapes and numbers of every form.
-fn json() -> impl Strategy<Value = String> {
+fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         "-?(0|[1-9][0-9]{0,25})(\\.[0-9]{1,10})?([eE][+-]?[0-9]{1,3})?",
         "\"[a-zA-Z0-9 é🚀]{0,8}\"",
@@ -65,10 +74,10 @@ fn event() -> impl Strategy<Value = String> {
         "soon",
     ]);
     let data = prop_oneof![
-        4 => object(json()),
-        1 => json(),
+        4 => object(value()),
+        1 => value(),
         // Encoded as text, once or twice.
-        2 => (object(json()), 1..3).prop_map(|(data, times)| {
+        2 => (object(value()), 1..3).prop_map(|(data, times)| {
             (0..times).fold(data, |text, _| serde_json::to_string(&text).expect("text"))
         }),
     ];
@@ -87,7 +96,7 @@ fn event() -> impl Strategy<Value = String> {
                 "transformation_id",
                 "x",
             ]),
-            json(),
+            value(),
         ),
         0..6,
     );
@@ -142,6 +151,35 @@ proptest! {
         }
     }
 
+    /// Every member comes out token for token, but for the keys that the canonical form is about.
+    #[test]
+    fn nothing_is_lost(text in event()) {
+        let Ok(once) = canonical(&text) else { return Ok(()) };
+        let is_row = text.contains("message_event");
+        let before = json::raw_members(&text).unwrap();
+        let after = json::raw_members(&once).unwrap();
+        let last = |members: &[(&RawValue, &RawValue)], name: &str| {
+            let mut members = members.iter().rev();
+            let found = members.find(|(key, _)| json::read_str(key).is_some_and(|key| key == name));
+            found.map(|(_, value)| compact(value.get()))
+        };
+        for (key, _) in &before {
+            let Some(key) = json::read_str(key) else { continue };
+            let value = last(&before, &key).unwrap();
+            let is_about_form = match &*key {
+                "event" | "created" | "message_event" | "time_stamp" | "message_data" => true,
+                // Its keys may be spelled otherwise.
+                "data" => once.contains("records_modified") || once.contains("extract_summary"),
+                "id" | "_fivetran_synced" => is_row,
+                "connector_id" | "connection_id" | "connector_name" => value == "null",
+                _ => false,
+            };
+            if !is_about_form && value != "null" {
+                prop_assert_eq!(last(&after, &key), Some(value), "{}", key);
+            }
+        }
+    }
+
     #[test]
     fn no_text_is_too_strange(text in "\\PC{0,64}|\\{\"(event|message_event)\":[\\[\\]{}\":,0-9a-z\\\\ ]{0,40}") {
         let _ = canonical(&text);
@@ -155,9 +193,7 @@ fn every_fixture_is_canonical_but_for_blanks_and_spellings() {
         let path = entry.expect("a file").path();
         let text = fs::read_to_string(&path).expect("a text");
         let once = canonical(&text).expect("an event");
-        let mut compact = Vec::new();
-        logferry_model::json::compact(&text, logferry_model::json::Strings::AsTheyCame, &mut compact).expect("JSON");
-        let expected = String::from_utf8(compact).expect("UTF-8").trim().to_owned() + "\n";
+        let expected = compact(text.trim()) + "\n";
         let expected = expected
             .replace("operation_type", "operationType")
             .replace("totalQueries", "total_queries");
