@@ -243,6 +243,10 @@ fn the_kind_is_told_from_the_keys_unless_it_is_said() {
         r#"{"event":"x","data":[1.50,"\u00e9"],"created":"2026-11-20T10:00:00.000Z"}"#
     );
 
+    let again = run(&[], lines[0].as_bytes());
+    assert_exit(&again, 0);
+    assert_eq!(text(&again.stdout).trim_end(), lines[0]);
+
     let output = run(&["--kind", "fivetran"], RECORD.as_bytes());
     assert_exit(&output, 2);
     assert_eq!(text(&output.stdout), "");

@@ -27,7 +27,10 @@ pub enum Kind {
 impl Kind {
     /// The kind that a record's keys tell.
     fn of(record: &Record<'_>) -> Option<Kind> {
-        if record.other("message_event").is_some_and(|raw| raw.get() != "null") {
+        let is_given = |key| record.other(key).is_some_and(|raw| raw.get() != "null");
+        // Without `createdAt` it is no record of Kondado's, whatever ids it has.
+        let is_event = is_given("event") && is_given("created") && record.raw(Field::CreatedAt).is_none();
+        if is_given("message_event") || is_event {
             Some(Kind::Fivetran)
         } else if record.raw(Field::PipelineId).is_some() {
             Some(Kind::Pipeline)
