@@ -5,9 +5,10 @@ use std::fmt;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
-use logferry_model::{EnvelopeTail, Kind, timestamp};
+use logferry_model::{EnvelopeTail, Kind, json, timestamp};
 use serde::Deserialize as _;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::locate::Part;
 use crate::registry::{Registry, Subject};
@@ -143,20 +144,7 @@ impl Registry {
     }
 
     fn check(&self, text: &str, subject: impl FnOnce(&Value) -> Subject) -> Vec<Finding> {
-        // How deep it may be is known already.
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        deserializer.disable_recursion_limit();
-        let value = match Value::deserialize(&mut deserializer) {
-            Ok(value) => value,
-            // It is known to be JSON. So what cannot be read are numbers and strings.
-            Err(error) => {
-                let reason = match error.to_string().contains("number") {
-                    true => "cannot be checked: it holds a number beyond those of 64 bits with a binary exponent",
-                    false => "cannot be checked: a string holds a lone surrogate (half of a \\u pair)",
-                };
-                return vec![at_root(Problem::Unreadable(reason.to_owned()))];
-            }
-        };
+        let value = value(text);
         let subject = subject(&value);
         let Some(schema) = self.get(subject) else {
             return vec![at_root(Problem::Unreadable("no schema to check it against".to_owned()))];
@@ -185,6 +173,38 @@ impl Registry {
         findings.append(&mut strict);
         suggest(subject, &value, &mut findings);
         findings
+    }
+}
+
+/// The value of a well-formed text. What a [`Value`] cannot hold becomes the nearest that it can: a number beyond the range of
+/// 64 bits its greatest, half a surrogate pair the six characters it is written with.
+fn value(text: &str) -> Value {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    // How deep it may be is known already.
+    deserializer.disable_recursion_limit();
+    Value::deserialize(&mut deserializer).unwrap_or_else(|_| nearest_value(text))
+}
+
+fn nearest_value(text: &str) -> Value {
+    let string = |raw: &RawValue| match json::read_str(raw) {
+        Some(text) => text.into_owned(),
+        None => raw.get().trim_matches('"').to_owned(),
+    };
+    let raw: Result<&RawValue, _> = serde_json::from_str(text);
+    match (text.as_bytes().first(), raw) {
+        (Some(b'{'), _) => {
+            let members = json::raw_members(text).unwrap_or_default().into_iter();
+            members
+                .map(|(key, value)| (string(key), nearest_value(value.get())))
+                .collect()
+        }
+        (Some(b'['), _) => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).unwrap_or_default();
+            items.into_iter().map(|item| nearest_value(item.get())).collect()
+        }
+        (Some(b'"'), Ok(raw)) => Value::String(string(raw)),
+        (Some(b'-'), _) => serde_json::from_str(text).unwrap_or_else(|_| f64::MIN.into()),
+        _ => serde_json::from_str(text).unwrap_or_else(|_| f64::MAX.into()),
     }
 }
 
@@ -428,6 +448,10 @@ mod tests {
             (
                 r#"{"event":"sync_end","created":"2023-02-28T09:56:43Z","data":{"status":7}}"#,
                 &["Error /data/status expected text"],
+            ),
+            (
+                r#"{"event":"records_modified","created":"2023-02-28T09:56:43Z","data":{"count":1e400,"schema":"\ud800","table":7}}"#,
+                &["Error /data/table expected text"],
             ),
         ] {
             assert_eq!(found(text), expected, "{text}");
