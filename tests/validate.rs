@@ -203,6 +203,17 @@ fn a_null_at_the_top_says_nothing_but_is_none_of_the_canonical_form() {
 }
 
 #[test]
+fn a_null_column_makes_no_row_of_an_event() {
+    let event = br#"{"message_event":null,"event":"sync_end","created":"2023-07-07T09:56:43Z","data":{"status":7}}"#;
+    let said = run(&[], event);
+    assert!(
+        text(&said.stdout).contains("/data/status: expected text, found 7"),
+        "{}",
+        text(&said.stdout)
+    );
+}
+
+#[test]
 fn a_source_that_breaks_off_is_a_finding() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cut.ndjson.gz");

@@ -12,11 +12,7 @@ pub fn with_suggestion(message: &str) -> String {
 
 /// The nearest of some names, if it is near.
 pub fn nearest<'n>(given: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    names
-        .map(|name| (strsim::damerau_levenshtein(given, name), name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
-        .map(|(_, name)| name)
+    logferry_schema::nearest_within(3, given, names)
 }
 
 #[cfg(test)]

@@ -56,14 +56,10 @@ impl Error {
     }
 
     fn unusable(key: &'static str, raw: &RawValue, expected: impl ToString) -> Error {
-        let mut found: String = raw.get().chars().take(60).collect();
-        if found.len() < raw.get().len() {
-            found.push('…');
-        }
         Error::Unusable {
             key,
             expected: expected.to_string(),
-            found,
+            found: json::excerpt(raw.get()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use logferry_kondado::{Field, Stream};
 use logferry_model::Time;
+use logferry_model::payload::described;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 /// A JSON number of zero or more in a string, blanks around it allowed. Whether it is whole is not told.
@@ -20,15 +21,13 @@ pub fn name(stream: Stream) -> &'static str {
 pub fn record(stream: Stream, generator: &mut SchemaGenerator) -> Schema {
     let fields = Field::ALL.iter().filter(|field| field.is_in(stream));
     let properties = fields.map(|field| {
-        let mut schema = field_schema(*field, stream, generator);
-        schema.insert("description".to_owned(), field.description().into());
+        let schema = described(field_schema(*field, stream, generator), &[field.description()]);
         (field.name().to_owned(), schema.into())
     });
     let mut properties: serde_json::Map<_, _> = properties.collect();
-    let mut lower_case = Time::json_schema(generator);
-    lower_case.insert(
-        "description".to_owned(),
-        "`createdAt`, as some exports spell it.".into(),
+    let lower_case = described(
+        Time::json_schema(generator),
+        &["`createdAt`, as some exports spell it."],
     );
     properties.insert("createdat".to_owned(), lower_case.into());
 

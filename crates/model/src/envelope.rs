@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::catalogue::{Kind, Payload};
-use crate::json;
+use crate::json::{self, excerpt};
 use crate::payload::{ObjectReader, ObjectWriter, ToJson};
 use crate::timestamp::{SecondText, Timestamp, TimestampError};
 
@@ -75,18 +75,19 @@ impl<'a> Event<'a> {
     /// [`ParseError`] when the text is no JSON object, or lacks a usable `event` or `created`. Everything else is kept.
     pub fn parse(text: &'a str) -> Result<Event<'a>, ParseError> {
         let raw: &'a RawValue = serde_json::from_str(text).map_err(ParseError::NoObject)?;
-        let mut members = ObjectReader::new(raw)
-            .ok_or_else(|| ParseError::NoObject(serde::de::Error::custom(format_args!("found {}", excerpt(raw)))))?;
+        let mut members = ObjectReader::new(raw).ok_or_else(|| {
+            ParseError::NoObject(serde::de::Error::custom(format_args!("found {}", excerpt(raw.get()))))
+        })?;
 
         let name = members.take_raw("event").ok_or(ParseError::Missing("event"))?;
-        let name = json::read_str(name).ok_or_else(|| ParseError::Name(excerpt(name)))?;
+        let name = json::read_str(name).ok_or_else(|| ParseError::Name(excerpt(name.get())))?;
         let created = members.take_raw("created").ok_or(ParseError::Missing("created"))?;
         let created = json::read_str(created)
             .ok_or(TimestampError::Form)
             .and_then(|text| Timestamp::parse(&text))
             .map_err(|error| ParseError::Created {
                 error,
-                found: excerpt(created),
+                found: excerpt(created.get()),
             })?;
         let data = members.take_raw("data").filter(|raw| raw.get() != "null");
 
@@ -157,15 +158,6 @@ impl TailText {
         out.push(b'"');
         out.extend_from_slice(&self.tail);
     }
-}
-
-/// The beginning of a value, for a message.
-fn excerpt(raw: &RawValue) -> String {
-    let mut text: String = raw.get().chars().take(60).collect();
-    if text.len() < raw.get().len() {
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::value::RawValue;
 
-use crate::json::{self, Json, Members};
+use crate::json::{self, Json};
 use crate::timestamp;
 
 /// Something that can be written as JSON.
@@ -98,7 +98,7 @@ impl<'a> Rest<'a> {
 
 /// The members of an object while its documented keys are taken out one by one.
 pub(crate) struct ObjectReader<'a> {
-    members: Members<'a>,
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
     taken: Vec<&'static str>,
     spellings: Vec<(&'static str, &'static str)>,
 }
@@ -107,7 +107,7 @@ impl<'a> ObjectReader<'a> {
     /// `None` when `raw` is no object.
     pub(crate) fn new(raw: &'a RawValue) -> Option<Self> {
         Some(ObjectReader {
-            members: serde_json::from_str(raw.get()).ok()?,
+            members: json::members(raw.get())?,
             taken: Vec::new(),
             spellings: Vec::new(),
         })
@@ -137,14 +137,14 @@ impl<'a> ObjectReader<'a> {
     }
 
     fn raw(&self, key: &str) -> Option<&'a RawValue> {
-        let mut members = self.members.0.iter().rev();
+        let mut members = self.members.iter().rev();
         members.find(|(name, _)| name == key).map(|(_, raw)| *raw)
     }
 
     /// What was not taken.
     pub(crate) fn rest(self) -> Rest<'a> {
         let taken = self.taken;
-        let left = self.members.0.into_iter();
+        let left = self.members.into_iter();
         let left = left.filter(|(key, _)| !taken.contains(&key.as_ref()));
         Rest {
             members: left.map(|(key, raw)| (key, raw.into())).collect(),
@@ -320,8 +320,9 @@ pub struct Map<'a, T>(pub Vec<(Cow<'a, str>, T)>);
 
 impl<'a, T: Value<'a>> Value<'a> for Map<'a, T> {
     fn read(raw: &'a RawValue) -> Option<Self> {
-        let Members(members) = serde_json::from_str(raw.get()).ok()?;
-        let members = members.into_iter().map(|(key, raw)| Some((key, T::read(raw)?)));
+        let members = json::members(raw.get())?
+            .into_iter()
+            .map(|(key, raw)| Some((key, T::read(raw)?)));
         members.collect::<Option<_>>().map(Map)
     }
 }
@@ -374,8 +375,8 @@ pub(crate) fn description(docs: &[&str]) -> String {
         .join("\n\n")
 }
 
-/// A schema with this description.
-pub(crate) fn described(schema: Schema, docs: &[&str]) -> Schema {
+/// A schema with this description before all it says; `docs` are the lines of a doc comment.
+pub fn described(schema: Schema, docs: &[&str]) -> Schema {
     let description = description(docs);
     if description.is_empty() {
         return schema;

@@ -73,16 +73,7 @@ impl Problem {
             _ => None,
         }
     }
-}
 
-fn one_of(names: &[String]) -> String {
-    match names {
-        [name] => name.clone(),
-        names => format!("one of {}", names.join(", ")),
-    }
-}
-
-impl Problem {
     /// In words, without what the record holds.
     pub fn masked(&self) -> String {
         match self {
@@ -92,6 +83,13 @@ impl Problem {
                 self.to_string()
             }
         }
+    }
+}
+
+fn one_of(names: &[String]) -> String {
+    match names {
+        [name] => name.clone(),
+        names => format!("one of {}", names.join(", ")),
     }
 }
 
@@ -138,9 +136,9 @@ impl Registry {
         })
     }
 
-    /// Checks a text against one of the other schemas.
-    pub fn check_other(&self, index: usize, text: &str) -> Vec<Finding> {
-        self.check(text, |_| Subject::Other(index))
+    /// Checks a text against one of the other schemas, by its name.
+    pub fn check_other(&self, name: &str, text: &str) -> Vec<Finding> {
+        self.check(text, |_| self.other(name))
     }
 
     fn check(&self, text: &str, subject: impl FnOnce(&Value) -> Subject) -> Vec<Finding> {
@@ -379,13 +377,18 @@ fn suggest(subject: Subject, value: &Value, findings: &mut [Finding]) {
 }
 
 /// The nearest of some names, if it is near: a letter, or more of a longer name.
-pub fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+fn nearest<'n>(name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    nearest_within(5, name, names).map(str::to_owned)
+}
+
+/// The nearest of some names, if no more than one letter in so many has to be changed for it.
+pub fn nearest_within<'n>(letters: usize, name: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let names = names.into_iter();
     let nearest = names
-        .into_iter()
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
-        .min()?;
-    let is_near = nearest.0 <= nearest.1.len().div_ceil(5);
-    is_near.then(|| nearest.1.to_owned())
+        .min();
+    let is_near = |(distance, other): &(usize, &str)| *distance <= other.len().div_ceil(letters);
+    nearest.filter(is_near).map(|(_, other)| other)
 }
 
 #[cfg(test)]

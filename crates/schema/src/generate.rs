@@ -1,6 +1,7 @@
 //! The schemas: self-contained, JSON Schema 2020-12, and readable by validators that take their rules seriously (no `format`,
 //! no unknown keywords, and patterns that mean the same in every dialect).
 
+use logferry_model::payload::described;
 use logferry_model::{EnvelopeTail, Kind, Time};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -134,10 +135,7 @@ fn envelope(name: Schema, data: Schema, generator: &mut SchemaGenerator) -> Map<
     let mut properties = Map::new();
     properties.insert("event".to_owned(), name.into());
     properties.insert("data".to_owned(), or_absent(data).into());
-    let mut created = json_schema!({"description": "When the event was created, in UTC."});
-    for (key, value) in Time::json_schema(generator).as_object().into_iter().flatten() {
-        created.insert(key.clone(), value.clone());
-    }
+    let created = described(Time::json_schema(generator), &["When the event was created, in UTC."]);
     properties.insert("created".to_owned(), created.into());
     if let Some(tail) = EnvelopeTail::json_schema(generator)
         .get("properties")
@@ -153,11 +151,15 @@ fn envelope(name: Schema, data: Schema, generator: &mut SchemaGenerator) -> Map<
             "Id of the destination's group; in webhooks only.",
         ),
         (
+            "group_id",
+            "Id of the destination's group, by its older name; in webhooks only.",
+        ),
+        (
             "transformation_id",
             "Id of the transformation; from rows of the LOG table only.",
         ),
     ] {
-        let schema = json_schema!({"description": description, "type": "string"});
+        let schema = described(json_schema!({"type": "string"}), &[description]);
         properties.insert(key.to_owned(), or_absent(schema).into());
     }
     properties

@@ -23,7 +23,7 @@ mod plan;
 pub mod registry;
 pub mod report;
 
-pub use check::{Finding, Level, Problem};
+pub use check::{Finding, Level, Problem, nearest_within};
 pub use generate::{File, Named, files};
 pub use locate::{Locator, Part};
 pub use registry::{Registry, Subject};

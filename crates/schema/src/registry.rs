@@ -16,7 +16,7 @@ pub struct Registry {
     /// In the order of the catalogue.
     events: Vec<Entry>,
     unknown_event: Entry,
-    others: Vec<Entry>,
+    others: Vec<(String, Entry)>,
 }
 
 /// What a text is to be checked against.
@@ -55,7 +55,7 @@ impl Registry {
             unknown_event: Entry::new(|| generate::unknown_event().schema),
             others: others
                 .into_iter()
-                .map(|named| Entry::new(move || named.schema.clone()))
+                .map(|named| (named.name, Entry::new(move || named.schema.clone())))
                 .collect(),
         }
     }
@@ -82,11 +82,18 @@ impl Registry {
         entry.compiled.get_or_init(|| Pair::compile(&(entry.schema)())).as_ref()
     }
 
+    /// One of the other schemas, by its name.
+    pub(crate) fn other(&self, name: &str) -> Subject {
+        let place = self.others.iter().position(|(other, _)| other == name);
+        // There is none behind the last.
+        Subject::Other(place.unwrap_or(self.others.len()))
+    }
+
     fn entry(&self, subject: Subject) -> Option<&Entry> {
         match subject {
             Subject::Event(kind) => self.events.get(kind as usize),
             Subject::UnknownEvent => Some(&self.unknown_event),
-            Subject::Other(index) => self.others.get(index),
+            Subject::Other(index) => self.others.get(index).map(|(_, entry)| entry),
         }
     }
 }

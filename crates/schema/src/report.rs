@@ -44,9 +44,6 @@ pub struct Report<'a> {
     pub mask: bool,
 }
 
-/// A value is shown up to so many characters.
-const SHOWN_OF_VALUE: usize = 60;
-
 /// No more characters of a value are looked at: enough to show so many characters and the blanks between.
 const READ_OF_VALUE: usize = 512;
 
@@ -78,7 +75,7 @@ impl Report<'_> {
             let begin: String = value.chars().take(READ_OF_VALUE).collect();
             // Strings that keep their escapes cannot fail.
             let _ = json::compact(&begin, Strings::AsTheyCame, &mut compact);
-            return Some(shortened(&String::from_utf8_lossy(&compact)));
+            return Some(json::excerpt(&String::from_utf8_lossy(&compact)));
         }
         let kind = match value.as_bytes().first()? {
             b'"' => "text",
@@ -293,17 +290,8 @@ pub fn junit_head(events: u64, valid: u64, errors: u64, warnings: u64) -> String
 /// The first characters of a text up to the end of its first line.
 fn rest_of_line(text: &str) -> String {
     let mut line = text.chars().take_while(|c| !matches!(c, '\n' | '\r'));
-    let mut shown: String = line.by_ref().take(SHOWN_OF_VALUE).collect();
+    let mut shown: String = line.by_ref().take(SHOWN_OF_LINE).collect();
     if line.next().is_some() {
-        shown.push('…');
-    }
-    shown
-}
-
-/// The first characters of a text.
-fn shortened(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN_OF_VALUE).collect();
-    if shown.len() < text.len() {
         shown.push('…');
     }
     shown

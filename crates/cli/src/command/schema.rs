@@ -93,7 +93,7 @@ fn others() -> Vec<Named> {
     records().into_iter().chain([configuration]).collect()
 }
 
-/// The schemas of Kondado's records, in the order of [`Stream`].
+/// The schemas of Kondado's records.
 pub fn records() -> [Named; 2] {
     [Stream::PipelineLogs, Stream::ModelLogs].map(|stream| {
         let mut generator = generate::generator();

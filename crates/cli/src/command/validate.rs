@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use logferry_kondado::Stream;
-use logferry_mapper::fivetran;
+use logferry_mapper::{fivetran, schema};
 use logferry_model::json;
 use logferry_schema::report::{self, Format, Report};
 use logferry_schema::{Finding, Level, Locator, Part, Problem, Registry};
@@ -140,9 +140,9 @@ impl Work for Checking<'_> {
         hold.piece.tally.records += 1;
         let registry = &self.job.registry;
         let findings = match item.kind {
-            judge::Kind::Pipeline => registry.check_other(Stream::PipelineLogs as usize, item.text),
-            judge::Kind::Model => registry.check_other(Stream::ModelLogs as usize, item.text),
-            judge::Kind::Fivetran if item.record.other("message_event").is_some() => {
+            judge::Kind::Pipeline => registry.check_other(schema::name(Stream::PipelineLogs), item.text),
+            judge::Kind::Model => registry.check_other(schema::name(Stream::ModelLogs), item.text),
+            judge::Kind::Fivetran if judge::is_log_row(item.record) => {
                 let findings = self.check_row(item.text);
                 return self.report(findings, item.mark, item.text, hold);
             }

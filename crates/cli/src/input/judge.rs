@@ -27,10 +27,10 @@ pub enum Kind {
 impl Kind {
     /// The kind that a record's keys tell.
     fn of(record: &Record<'_>) -> Option<Kind> {
-        let is_given = |key| record.other(key).is_some_and(|raw| raw.get() != "null");
         // Without `createdAt` it is no record of Kondado's, whatever ids it has.
-        let is_event = is_given("event") && is_given("created") && record.raw(Field::CreatedAt).is_none();
-        if is_given("message_event") || is_event {
+        let is_event =
+            is_given(record, "event") && is_given(record, "created") && record.raw(Field::CreatedAt).is_none();
+        if is_log_row(record) || is_event {
             Some(Kind::Fivetran)
         } else if record.raw(Field::PipelineId).is_some() {
             Some(Kind::Pipeline)
@@ -40,6 +40,15 @@ impl Kind {
             record.other("event").map(|_| Kind::Fivetran)
         }
     }
+}
+
+/// Whether a record of Fivetran's is a row of its LOG table.
+pub fn is_log_row(record: &Record<'_>) -> bool {
+    is_given(record, "message_event")
+}
+
+fn is_given(record: &Record<'_>, key: &str) -> bool {
+    record.other(key).is_some_and(|raw| raw.get() != "null")
 }
 
 /// A record of the input.
