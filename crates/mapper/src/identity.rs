@@ -27,6 +27,13 @@ pub fn text_event_id(canonical_text: &str) -> Uuid {
     v5(Uuid::NAMESPACE_URL, &[canonical_text.as_bytes()])
 }
 
+/// Tells contents of a record apart, in 32 bits; never 0.
+pub fn fingerprint(canonical_record: &[u8]) -> u32 {
+    let digest: [u8; 20] = Sha1::digest(canonical_record).into();
+    let [a, b, c, d, ..] = digest;
+    u32::from_be_bytes([a, b, c, d]).max(1)
+}
+
 /// UUIDv5 of the parts put together. (The uuid crate's own SHA-1 does not use the processor's instructions for it.)
 fn v5(namespace: Uuid, parts: &[&[u8]]) -> Uuid {
     // Short texts are put together first: the hash has more work with a part than with its bytes.

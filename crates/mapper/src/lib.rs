@@ -48,6 +48,9 @@ pub enum Error {
     LoneSurrogate(#[from] LoneSurrogate),
 }
 
+/// Counts up when the events of the same record come to differ from those of the release before.
+pub const VERSION: u32 = 1;
+
 /// The mapping with its settings.
 #[derive(Debug, Default)]
 pub struct Mapper {
@@ -67,6 +70,15 @@ impl Mapper {
             buffers: Buffers::default(),
         }
     }
+}
+
+/// An event that was just written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Which.
+    pub kind: Kind,
+    /// Its `created`.
+    pub created: Timestamp,
 }
 
 /// One thread's share of a [`Mapper`].
@@ -89,7 +101,7 @@ struct Buffers {
 
 impl Worker<'_> {
     /// Appends the selected events of a record to `out`, one line each, in order. `written` is called after each event,
-    /// with `out` and which event it was; it may take away what stands in `out`.
+    /// with `out` and what was written; it may take away what stands in `out`.
     ///
     /// # Errors
     ///
@@ -99,7 +111,7 @@ impl Worker<'_> {
         stream: Stream,
         record: &Record<'_>,
         out: &mut Vec<u8>,
-        written: impl FnMut(&mut Vec<u8>, Kind),
+        written: impl FnMut(&mut Vec<u8>, Written),
     ) -> Result<(), Error> {
         let (settings, buffers) = (self.settings, &mut self.buffers);
         let run = Run::of(stream, record)?;
@@ -200,12 +212,12 @@ struct Lines<'o, F> {
     written: F,
 }
 
-impl<F: FnMut(&mut Vec<u8>, Kind)> Lines<'_, F> {
+impl<F: FnMut(&mut Vec<u8>, Written)> Lines<'_, F> {
     fn write(&mut self, tail: &mut TailText, kind: Kind, created: Timestamp, data: Option<&impl ToJson>) {
         if self.selection.contains(kind) {
             tail.write_event(kind, data, created, self.out);
             self.out.push(b'\n');
-            (self.written)(self.out, kind);
+            (self.written)(self.out, Written { kind, created });
         }
     }
 }

@@ -10,7 +10,7 @@ use logferry_model::event::transformation;
 use logferry_model::{EnvelopeTail, Kind, Time};
 
 use crate::naming::without_nul;
-use crate::{Buffers, Lines, RecordInfo, Run, some};
+use crate::{Buffers, Lines, RecordInfo, Run, Written, some};
 
 /// A time that is written already.
 fn time(text: &str) -> Option<Time<'_>> {
@@ -24,7 +24,7 @@ pub(crate) fn write(
     run: &Run,
     record: &Record<'_>,
     buffers: &mut Buffers,
-    mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Kind)>,
+    mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Written)>,
 ) {
     let id = format!("model_{}", run.job_id);
     let name = record.text(Field::ModelName);

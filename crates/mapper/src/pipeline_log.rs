@@ -7,7 +7,7 @@ use logferry_model::event::{sync, table};
 use logferry_model::json::Json;
 use uuid::fmt::Hyphenated;
 
-use crate::{Buffers, Lines, RecordInfo, Run, Settings, identity, some, text, write_for_event};
+use crate::{Buffers, Lines, RecordInfo, Run, Settings, Written, identity, some, text, write_for_event};
 
 /// The events lie this many milliseconds before the end, but `sync_start` and `write_to_table_start`, which lie at the start
 /// and one millisecond after it. Readers need them to rise strictly, and `records_modified` before `sync_end`.
@@ -18,7 +18,7 @@ pub(crate) fn write(
     run: &Run,
     record: &Record<'_>,
     buffers: &mut Buffers,
-    mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Kind)>,
+    mut lines: Lines<'_, impl FnMut(&mut Vec<u8>, Written)>,
 ) {
     let connection = buffers
         .connections
