@@ -16,9 +16,23 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(feature = "client")]
+pub mod answer;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "client")]
+pub mod cursor;
+#[cfg(feature = "client")]
+pub mod limiter;
 pub mod number;
 pub mod page;
 pub mod record;
+#[cfg(feature = "client")]
+pub mod scroll;
+#[cfg(feature = "client")]
+pub mod secrets;
+#[cfg(feature = "client")]
+pub mod start;
 
 pub use number::Decimal;
 pub use page::Response;

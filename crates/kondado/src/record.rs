@@ -273,14 +273,10 @@ impl<'a> Record<'a> {
         let Some(raw) = self.raw(field) else {
             return FieldError::Missing { field };
         };
-        let mut found: String = raw.get().chars().take(60).collect();
-        if found.len() < raw.get().len() {
-            found.push('…');
-        }
         FieldError::Unusable {
             field,
             expected: expected.to_string(),
-            found,
+            found: excerpt(raw),
         }
     }
 }
@@ -319,6 +315,15 @@ pub fn text(raw: &RawValue, plain: bool) -> Option<Cow<'_, str>> {
     } else {
         Some(Cow::Borrowed(inner))
     }
+}
+
+/// The beginning of a value's text, for a message.
+pub(crate) fn excerpt(raw: &RawValue) -> String {
+    let mut found: String = raw.get().chars().take(60).collect();
+    if found.len() < raw.get().len() {
+        found.push('…');
+    }
+    found
 }
 
 enum Key<'a> {
