@@ -1,0 +1,271 @@
+//! The engine of a delivery: it owns the queue, and is told by the sink what became of each batch.
+
+mod answers;
+
+use std::sync::Arc;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tracing::{info, warn};
+
+use super::queue::{Complete, Item, Queue};
+use super::report::{GivenUp, Report, Settled};
+use super::{Drained, Inbox, Shared, State};
+use crate::dead_letter::{DeadLetters, Letter};
+use crate::event::Event;
+use crate::sink::{Sink, Verdict};
+use crate::{batch, retry};
+
+pub(super) struct Engine {
+    name: Arc<str>,
+    sink: Arc<dyn Sink>,
+    batch: batch::Settings,
+    retry: retry::Settings,
+    letters: DeadLetters,
+    report: Arc<dyn Report>,
+    shared: Arc<Shared>,
+    queue: Queue,
+    tasks: JoinSet<Done>,
+    under_way: Vec<(Id, Job)>,
+    /// Failures of whole batches, one after the other.
+    failures: u32,
+    /// Counts the waits. Batches that failed before the same wait are one failure.
+    round: u64,
+    /// Nothing is sent before.
+    gate: Option<Instant>,
+}
+
+/// What a task works on. A task is a request under way, or letters on their way to the disk: until they are there, they are in its place.
+enum Job {
+    Batch { items: Vec<Item>, round: u64 },
+    Letters { items: Vec<Item> },
+}
+
+enum Done {
+    Answered(Verdict),
+    Kept,
+}
+
+/// Nothing can be sent any more: the reader of the output is gone.
+struct ReaderGone;
+
+impl Engine {
+    pub(super) fn new(
+        name: Arc<str>,
+        sink: Arc<dyn Sink>,
+        batch: batch::Settings,
+        retry: retry::Settings,
+        letters: DeadLetters,
+        report: Arc<dyn Report>,
+        shared: Arc<Shared>,
+    ) -> Engine {
+        Engine {
+            name,
+            sink,
+            batch,
+            retry,
+            letters,
+            report,
+            shared,
+            queue: Queue::default(),
+            tasks: JoinSet::new(),
+            under_way: Vec::new(),
+            failures: 0,
+            round: 0,
+            gate: None,
+        }
+    }
+
+    /// Works until the delivery is drained.
+    pub(super) async fn run(mut self) -> Drained {
+        let shared = Arc::clone(&self.shared);
+        let deadline = loop {
+            let now = Instant::now();
+            let (drain, state) = self.take_in(now);
+            self.queue.wake(now);
+            self.gate = self.gate.filter(|gate| *gate > now);
+            if let Some(deadline) = drain
+                && (now >= deadline || self.queue.is_settled() || state != State::Open)
+            {
+                break deadline;
+            }
+            self.start_batches(now, drain.is_some());
+            let due = self.next_due().into_iter().chain(drain).min();
+            tokio::select! {
+                Some(joined) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.joined(joined).await,
+                () = shared.work.notified() => {}
+                () = sleep_until(due.unwrap_or(now)), if due.is_some() => {}
+            }
+        };
+        self.end(deadline).await
+    }
+
+    /// Takes over what was pushed.
+    fn take_in(&mut self, now: Instant) -> (Option<Instant>, State) {
+        let (units, drain, state) = {
+            let mut inbox = self.shared.inbox();
+            (std::mem::take(&mut inbox.units), inbox.drain, inbox.state)
+        };
+        let complete: Vec<Complete> = units
+            .into_iter()
+            .filter_map(|unit| self.queue.push(unit, now))
+            .collect();
+        if !complete.is_empty() {
+            self.settled(Settled::default(), &complete);
+        }
+        (drain, state)
+    }
+
+    fn has_slot(&self) -> bool {
+        self.gate.is_none() && self.tasks.len() < self.retry.concurrency.get()
+    }
+
+    fn start_batches(&mut self, now: Instant, is_draining: bool) {
+        while self.has_slot()
+            && let Some(items) = self.queue.batch(&self.batch, now, is_draining)
+        {
+            let events: Vec<Event> = items.iter().map(|item| item.event.clone()).collect();
+            let sink = Arc::clone(&self.sink);
+            let task = self
+                .tasks
+                .spawn(async move { Done::Answered(sink.send(&events).await) });
+            let round = self.round;
+            self.under_way.push((task.id(), Job::Batch { items, round }));
+        }
+    }
+
+    /// When there will be something to do by itself. While all slots are taken, the end of a task comes first.
+    fn next_due(&self) -> Option<Instant> {
+        match self.gate {
+            Some(gate) => Some(gate),
+            None if self.has_slot() => self.queue.next_due(&self.batch),
+            None => None,
+        }
+    }
+
+    async fn joined(&mut self, joined: Result<(Id, Done), JoinError>) {
+        let id = match &joined {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(at) = self.under_way.iter().position(|(task, _)| *task == id) else {
+            return;
+        };
+        let answered = match (self.under_way.swap_remove(at).1, joined) {
+            (Job::Batch { items, round }, Ok((_, Done::Answered(verdict)))) => self.answered(items, round, verdict),
+            (Job::Letters { items }, Ok((_, Done::Kept))) => {
+                let complete = self.complete(&items);
+                let kept = Settled {
+                    dead_lettered: items.len(),
+                    ..Settled::default()
+                };
+                self.settled(kept, &complete);
+                Ok(())
+            }
+            // A task ends without a word only by a panic.
+            (Job::Batch { items, .. } | Job::Letters { items }, _) => {
+                self.stopped(items, "a defect: the sink's task panicked");
+                Ok(())
+            }
+        };
+        if let Err(ReaderGone) = answered {
+            let given_up = self.give_up(State::Closed).await;
+            info!(sink = %self.name, events = given_up.events, "the reader of the output is gone");
+            self.report.closed(given_up);
+        }
+    }
+
+    /// Makes dead letters of the events. They have come to their end when the letters are on the disk.
+    fn keep(&mut self, refused: Vec<(Item, String)>) {
+        let Some((_, reason)) = refused.first() else { return };
+        warn!(sink = %self.name, events = refused.len(), "events become dead letters: {reason}");
+        let letter = |(item, reason): &(Item, String)| {
+            let origin = self
+                .queue
+                .ticket(item)
+                .map(|ticket| self.report.origin(ticket))
+                .unwrap_or_default();
+            Letter {
+                source: origin.source.map(|source| source.to_string()),
+                stream: origin.stream.map(|stream| stream.to_string()),
+                ..Letter::of_event(reason, &self.name, &item.event)
+            }
+        };
+        let letters: Vec<Letter> = refused.iter().map(letter).collect();
+        let store = self.letters.clone();
+        let task = self.tasks.spawn(async move {
+            store.keep(&letters).await;
+            Done::Kept
+        });
+        let items = refused.into_iter().map(|(item, _)| item).collect();
+        self.under_way.push((task.id(), Job::Letters { items }));
+    }
+
+    fn delivered(&mut self, items: &[Item]) {
+        if items.is_empty() {
+            return;
+        }
+        let complete = self.complete(items);
+        let delivered = Settled {
+            delivered: items.len(),
+            bytes: items.iter().map(|item| item.event.text.len()).sum(),
+            ..Settled::default()
+        };
+        self.settled(delivered, &complete);
+    }
+
+    fn complete(&mut self, items: &[Item]) -> Vec<Complete> {
+        items.iter().filter_map(|item| self.queue.settle(item)).collect()
+    }
+
+    fn settled(&self, settled: Settled<'_>, complete: &[Complete]) {
+        // Whoever is told of it asks for room next.
+        let freed: usize = complete.iter().map(|complete| complete.bytes).sum();
+        let mut inbox = self.shared.inbox();
+        inbox.bytes = inbox.bytes.saturating_sub(freed);
+        let has_room = inbox.bytes <= self.shared.buffer_bytes / 2;
+        drop(inbox);
+        let tickets: Vec<_> = complete.iter().map(|complete| complete.ticket).collect();
+        self.report.settled(&Settled {
+            tickets: &tickets,
+            ..settled
+        });
+        if has_room {
+            self.shared.room.notify_waiters();
+        }
+    }
+
+    /// Forgets all that has not come to its end.
+    async fn give_up(&mut self, state: State) -> GivenUp {
+        self.tasks.shutdown().await;
+        self.under_way.clear();
+        (self.failures, self.gate) = (0, None);
+        let mut given_up = self.queue.give_up();
+        let mut inbox = self.shared.inbox();
+        let drain = inbox.drain;
+        let left = std::mem::replace(
+            &mut *inbox,
+            Inbox {
+                state,
+                drain,
+                ..Inbox::default()
+            },
+        );
+        drop(inbox);
+        given_up.records += left.units.len();
+        given_up.events += left.units.iter().map(|unit| unit.events.len()).sum::<usize>();
+        given_up
+    }
+
+    async fn end(mut self, deadline: Instant) -> Drained {
+        let given_up = self.give_up(State::Closed).await;
+        if given_up != GivenUp::default() {
+            warn!(sink = %self.name, events = given_up.events, "the time is up; what is left is not delivered now");
+        }
+        let closed = timeout_at(deadline, self.sink.close()).await;
+        Drained {
+            given_up,
+            closed: closed.unwrap_or_else(|_| Err("the time was up before it was closed".to_owned())),
+        }
+    }
+}

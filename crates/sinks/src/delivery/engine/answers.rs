@@ -1,0 +1,146 @@
+//! What follows from a sink's answer.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
+
+use super::{Engine, ReaderGone};
+use crate::clock;
+use crate::delivery::queue::{Item, keys};
+use crate::delivery::report::Retrying;
+use crate::sink::{Fate, Later, Verdict};
+
+/// So long nothing is sent after a sink has stopped.
+const STOPPED: Duration = Duration::from_secs(60);
+
+impl Engine {
+    pub(super) fn answered(&mut self, mut items: Vec<Item>, round: u64, verdict: Verdict) -> Result<(), ReaderGone> {
+        match verdict {
+            Verdict::Delivered => {
+                self.recovered(round);
+                self.queue.release(keys(&items), Vec::new(), None);
+                self.delivered(&items);
+            }
+            Verdict::Retry(later) => self.failed(items, round, &later),
+            Verdict::TooLarge(reason) if items.len() <= 1 => {
+                self.queue.release(keys(&items), Vec::new(), None);
+                self.keep(items.into_iter().map(|item| (item, reason.clone())).collect());
+            }
+            Verdict::TooLarge(reason) => {
+                debug!(sink = %self.name, events = items.len(), reason, "the batch is too large and goes in halves");
+                let (keys, half) = (keys(&items), items.len().div_ceil(2));
+                items.iter_mut().for_each(|item| item.at_most = half);
+                self.queue.release(keys, items, None);
+            }
+            Verdict::Each(fates) if fates.len() != items.len() => {
+                let reason = format!(
+                    "a defect: the sink answered for {} of {} events",
+                    fates.len(),
+                    items.len()
+                );
+                self.failed(items, round, &Later { reason, after: None });
+            }
+            Verdict::Each(fates) => self.each(items, round, fates),
+            Verdict::Stop(reason) => self.stopped(items, &reason),
+            Verdict::Closed => return Err(ReaderGone),
+        }
+        Ok(())
+    }
+
+    /// Nothing can be sent until a person mends something. It all goes back to the heads of its lanes, and no attempt is counted.
+    pub(super) fn stopped(&mut self, items: Vec<Item>, reason: &str) {
+        self.queue.release(keys(&items), items, None);
+        self.gate = self.gate.max(Instant::now().checked_add(STOPPED));
+        self.report.stopped(reason);
+    }
+
+    /// None of the batch is delivered: it goes back to the heads of its lanes, and the sink rests.
+    fn failed(&mut self, mut items: Vec<Item>, round: u64, later: &Later) {
+        let keys = keys(&items);
+        items
+            .iter_mut()
+            .for_each(|item| item.failures = item.failures.saturating_add(1));
+        let (exhausted, again): (Vec<Item>, Vec<Item>) = items
+            .into_iter()
+            .partition(|item| self.retry.is_exhausted(item.failures));
+        let events = again.len();
+        self.queue.release(keys, again, None);
+        if round == self.round {
+            self.failures = self.failures.saturating_add(1);
+            self.round += 1;
+            let wait = self.retry.wait(self.failures, later.after, fastrand::f64());
+            self.gate = self.gate.max(Instant::now().checked_add(wait));
+            self.retrying(&later.reason, events, wait);
+        } else if let Some(after) = later.after {
+            let asked = Instant::now() + self.retry.wait(0, Some(after), 0.0);
+            self.gate = Some(self.gate.map_or(asked, |gate| gate.max(asked)));
+        }
+        self.keep(exhausted.into_iter().map(|item| (item, later.reason.clone())).collect());
+    }
+
+    /// Some of the batch is delivered. What is to be tried again waits alone; it holds up its lanes, not the sink.
+    fn each(&mut self, items: Vec<Item>, round: u64, fates: Vec<Fate>) {
+        if let Some(Fate::Retry(first)) = fates.first()
+            && fates.iter().all(|fate| matches!(fate, Fate::Retry(_)))
+        {
+            let reason = first.reason.clone();
+            let after = fates.iter().filter_map(asked).max();
+            return self.failed(items, round, &Later { reason, after });
+        }
+        self.recovered(round);
+        let keys = keys(&items);
+        let (mut delivered, mut refused, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut failures, mut after, mut why) = (0, None, None);
+        for (mut item, fate) in items.into_iter().zip(fates) {
+            match fate {
+                Fate::Delivered => delivered.push(item),
+                Fate::Rejected(reason) => refused.push((item, reason)),
+                Fate::Retry(later) => {
+                    item.failures = item.failures.saturating_add(1);
+                    if self.retry.is_exhausted(item.failures) {
+                        refused.push((item, later.reason));
+                        continue;
+                    }
+                    failures = failures.max(item.failures);
+                    after = after.max(later.after);
+                    why.get_or_insert(later.reason);
+                    again.push(item);
+                }
+            }
+        }
+        let wait = self.retry.wait(failures, after, fastrand::f64());
+        let events = again.len();
+        self.queue.release(keys, again, Instant::now().checked_add(wait));
+        if let Some(reason) = why {
+            self.retrying(&reason, events, wait);
+        }
+        self.delivered(&delivered);
+        self.keep(refused);
+    }
+
+    fn recovered(&mut self, round: u64) {
+        if round == self.round && self.failures > 0 {
+            info!(sink = %self.name, failures = self.failures, "delivers again");
+            self.failures = 0;
+        }
+    }
+
+    fn retrying(&self, reason: &str, events: usize, wait: Duration) {
+        let until = SystemTime::now() + wait;
+        warn!(sink = %self.name, events, wait_secs = wait.as_secs_f32(), until = clock::utc(until), "delivery failed and is tried again: {reason}");
+        self.report.retrying(&Retrying {
+            reason,
+            events,
+            wait,
+            until,
+        });
+    }
+}
+
+fn asked(fate: &Fate) -> Option<Duration> {
+    match fate {
+        Fate::Retry(later) => later.after,
+        _ => None,
+    }
+}

@@ -1,0 +1,242 @@
+//! The events that wait, in lanes, and the batches that are made of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::report::GivenUp;
+use crate::batch;
+use crate::event::{Event, Ticket, Unit};
+
+/// An event on its way.
+#[derive(Debug)]
+pub(super) struct Item {
+    pub(super) event: Event,
+    /// Counts up in the order of reading.
+    order: u64,
+    unit: u64,
+    /// How often it failed.
+    pub(super) failures: u32,
+    /// It goes in no larger batch than this: halves of a batch that was too large are not joined again.
+    pub(super) at_most: usize,
+    since: Instant,
+}
+
+impl Item {
+    fn size(&self) -> usize {
+        // With the line end, or what a format has in its place.
+        self.event.text.len() + 1
+    }
+}
+
+/// Events that wait. A key whose events are under way, or wait for another attempt, gives none to other batches.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    lanes: BTreeMap<Arc<str>, Lane>,
+    /// The lanes that may go, by the order of their heads.
+    ready: BTreeMap<u64, Arc<str>>,
+    /// The lanes that wait for another attempt, by when it is due.
+    waiting: BTreeSet<(Instant, Arc<str>)>,
+    units: BTreeMap<u64, Open>,
+    next_order: u64,
+    next_unit: u64,
+    /// What stands in lanes.
+    events: usize,
+    bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    items: VecDeque<Item>,
+    /// It is in a batch or waits for another attempt.
+    is_held: bool,
+}
+
+/// A record of which not all events have come to their end.
+#[derive(Debug)]
+struct Open {
+    ticket: Ticket,
+    /// Events that have not come to their end.
+    left: usize,
+    bytes: usize,
+}
+
+/// A record all of whose events have come to their end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Complete {
+    pub(super) ticket: Ticket,
+    /// The memory it took.
+    pub(super) bytes: usize,
+}
+
+impl Queue {
+    /// Takes a unit in; one without events is complete at once.
+    pub(super) fn push(&mut self, unit: Unit, now: Instant) -> Option<Complete> {
+        let (ticket, left, bytes) = (unit.ticket, unit.events.len(), unit.bytes());
+        if left == 0 {
+            return Some(Complete { ticket, bytes });
+        }
+        let number = self.next_unit;
+        self.next_unit += 1;
+        self.units.insert(number, Open { ticket, left, bytes });
+        for event in unit.events {
+            let item = Item {
+                event,
+                order: self.next_order,
+                unit: number,
+                failures: 0,
+                at_most: usize::MAX,
+                since: now,
+            };
+            self.next_order += 1;
+            self.events += 1;
+            self.bytes += item.size();
+            let lane = self.lanes.entry(Arc::clone(&item.event.key)).or_default();
+            if lane.items.is_empty() && !lane.is_held {
+                self.ready.insert(item.order, Arc::clone(&item.event.key));
+            }
+            lane.items.push_back(item);
+        }
+        None
+    }
+
+    /// The next batch, if one is due: it is full, its time is up, or it is another attempt.
+    pub(super) fn batch(&mut self, settings: &batch::Settings, now: Instant, is_draining: bool) -> Option<Vec<Item>> {
+        let is_full = self.bytes >= settings.max_bytes || self.events >= settings.max_events;
+        if !is_draining && !is_full && self.head_due(settings)? > now {
+            return None;
+        }
+        let (mut batch, mut keys) = (Vec::new(), BTreeSet::new());
+        let (mut bytes, mut room) = (0, settings.max_events.max(1));
+        while let Some((&order, key)) = self.ready.first_key_value() {
+            let key = Arc::clone(key);
+            let Some(lane) = self.lanes.get_mut(&key) else { break };
+            let fits = |item: &Item| {
+                batch.is_empty() || (batch.len() < room.min(item.at_most) && bytes + item.size() <= settings.max_bytes)
+            };
+            if !lane.items.front().is_some_and(fits) {
+                break;
+            }
+            let Some(item) = lane.items.pop_front() else { break };
+            self.ready.remove(&order);
+            if let Some(next) = lane.items.front() {
+                self.ready.insert(next.order, Arc::clone(&key));
+            }
+            keys.insert(key);
+            bytes += item.size();
+            room = room.min(item.at_most);
+            batch.push(item);
+        }
+        self.events -= batch.len();
+        self.bytes -= bytes;
+        for key in keys {
+            if let Some(lane) = self.lanes.get_mut(&key) {
+                lane.is_held = true;
+                if let Some(next) = lane.items.front() {
+                    self.ready.remove(&next.order);
+                }
+            }
+        }
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    /// When the next batch is due.
+    fn head_due(&self, settings: &batch::Settings) -> Option<Instant> {
+        let key = self.ready.first_key_value()?.1;
+        let head = self.lanes.get(key)?.items.front()?;
+        Some(if head.failures > 0 || head.at_most < usize::MAX {
+            head.since
+        } else {
+            head.since + settings.timeout()
+        })
+    }
+
+    /// When there will be something to do by itself.
+    pub(super) fn next_due(&self, settings: &batch::Settings) -> Option<Instant> {
+        let waiting = self.waiting.first().map(|(due, _)| *due);
+        self.head_due(settings).into_iter().chain(waiting).min()
+    }
+
+    /// Frees the lanes of a batch, and puts what is to be tried again at their heads; until `due`, those do not go.
+    pub(super) fn release(&mut self, keys: BTreeSet<Arc<str>>, again: Vec<Item>, due: Option<Instant>) {
+        let mut held = BTreeSet::new();
+        for item in again.into_iter().rev() {
+            self.events += 1;
+            self.bytes += item.size();
+            let key = Arc::clone(&item.event.key);
+            self.lanes.entry(Arc::clone(&key)).or_default().items.push_front(item);
+            held.insert(key);
+        }
+        for key in keys {
+            match due {
+                Some(due) if held.contains(&key) => {
+                    self.waiting.insert((due, key));
+                }
+                _ => self.free(key),
+            }
+        }
+    }
+
+    /// Lets the lanes go whose time has come.
+    pub(super) fn wake(&mut self, now: Instant) {
+        while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
+            if let Some((_, key)) = self.waiting.pop_first() {
+                self.free(key);
+            }
+        }
+    }
+
+    fn free(&mut self, key: Arc<str>) {
+        let Some(lane) = self.lanes.get_mut(&key) else { return };
+        lane.is_held = false;
+        match lane.items.front() {
+            Some(head) => {
+                self.ready.insert(head.order, key);
+            }
+            None => {
+                self.lanes.remove(&key);
+            }
+        }
+    }
+
+    /// Counts an event as come to its end; if it is the last of its record, the record is complete.
+    pub(super) fn settle(&mut self, item: &Item) -> Option<Complete> {
+        let open = self.units.get_mut(&item.unit)?;
+        open.left -= 1;
+        if open.left > 0 {
+            return None;
+        }
+        let Open { ticket, bytes, .. } = self.units.remove(&item.unit)?;
+        Some(Complete { ticket, bytes })
+    }
+
+    /// The record that an event belongs to.
+    pub(super) fn ticket(&self, item: &Item) -> Option<Ticket> {
+        self.units.get(&item.unit).map(|open| open.ticket)
+    }
+
+    /// Whether all that was taken in has come to its end.
+    pub(super) fn is_settled(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    /// Forgets everything, what is under way too.
+    pub(super) fn give_up(&mut self) -> GivenUp {
+        let given_up = GivenUp {
+            events: self.units.values().map(|open| open.left).sum(),
+            records: self.units.len(),
+        };
+        *self = Queue {
+            next_order: self.next_order,
+            next_unit: self.next_unit,
+            ..Queue::default()
+        };
+        given_up
+    }
+}
+
+/// The lanes of a batch.
+pub(super) fn keys(batch: &[Item]) -> BTreeSet<Arc<str>> {
+    batch.iter().map(|item| Arc::clone(&item.event.key)).collect()
+}

@@ -1,0 +1,49 @@
+//! Where events go: sinks, and what all of them share.
+//!
+//! A [`Sink`] takes a batch and says of each event what became of it. All else is the same for every sink and is done by a [`Delivery`]:
+//!
+//! ```text
+//!              push                   send
+//! caller ──── Unit ────▶ Delivery ── batch ──▶ Sink (stdout, file, …)
+//!    ▲                    │  ▲  │                │
+//!    └──── Report ────────┘  └──┼── Verdict ─────┘
+//!    settled, retrying,         │ refused for good
+//!    stopped, closed            ▼
+//!                          DeadLetters
+//! ```
+//!
+//! - [`event`]: an event on its way, and the [`Unit`] of a record's events, which is acknowledged as one.
+//! - [`select`]: which events a sink is to get. The caller asks before it makes a unit.
+//! - [`batch`], [`retry`]: how large a batch is, and how long to wait after a failure.
+//! - [`delivery`]: buffer, order, attempts and acknowledgements. The events of a key have one request under way at a time; what is tried
+//!   again, and the halves of a batch that was too large, stay at the head of their key.
+//! - [`dead_letter`]: the file of what can be neither mapped nor delivered, and its form.
+//! - [`stdout`], [`file`](mod@file): the sinks. A further one is a folder of its own that implements [`Sink`].
+//! - `journal`: a file of lines that is durable, repairs itself, and rotates; below the file sink and the dead letters.
+//!
+//! This crate must never drop an event without a word: it ends as delivered, as a dead letter on the disk, or as given up in a report. It must
+//! never say that an event is delivered before the sink has promised to keep it, never hold more than its bounds, and never know where events
+//! come from or how positions are kept.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod batch;
+mod clock;
+pub mod dead_letter;
+pub mod delivery;
+pub mod event;
+pub mod file;
+mod journal;
+pub mod retry;
+mod seconds;
+pub mod select;
+pub mod sink;
+pub mod stdout;
+
+pub use dead_letter::{DeadLetters, Letter};
+pub use delivery::{Delivery, Drained, GivenUp, Origin, Refused, Report, Retrying, Settled};
+pub use event::{Event, Ticket, Unit};
+pub use file::{FileMark, FileSink};
+pub use select::Selection;
+pub use sink::{Fate, Later, Sending, Sink, Verdict};
+pub use stdout::StdoutSink;

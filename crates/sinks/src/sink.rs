@@ -1,0 +1,64 @@
+//! What a sink is: it takes a batch and says of each event what became of it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::event::Event;
+
+/// What becomes of a batch, later.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
+
+/// Where events go. Batching, retries, order and dead letters are the same for all sinks and are not a sink's business.
+pub trait Sink: Send + Sync + 'static {
+    /// Sends a batch once. It must say [`Verdict::Delivered`] only of what the service has promised to keep: an answer read in full, a delivery report, an fsync.
+    ///
+    /// Dropping the future must leave nothing half done that a later call does not mend.
+    fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a>;
+
+    /// Whether what it needs is there, for `logferry check --connect`. Sends no event.
+    fn probe(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+
+    /// Called once, after the last batch.
+    fn close(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The sink keeps every event.
+    Delivered,
+    /// None of it is known to be kept; another attempt may succeed.
+    Retry(Later),
+    /// The batch is larger than the service takes: it is split, and a single event becomes a dead letter.
+    TooLarge(String),
+    /// Each event by itself, in the order of the batch.
+    Each(Vec<Fate>),
+    /// Nothing can be sent until a person mends something, such as a key that is refused. Everything is kept, and tried again from time to
+    /// time.
+    Stop(String),
+    /// The reader of the output is gone, and the program is to end.
+    Closed,
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The sink keeps it.
+    Delivered,
+    /// Another attempt may succeed.
+    Retry(Later),
+    /// The service refuses it for good, in these words.
+    Rejected(String),
+}
+
+/// Why and when to try again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// Why, for a person.
+    pub reason: String,
+    /// How long the service asked to wait.
+    pub after: Option<Duration>,
+}
