@@ -1,0 +1,141 @@
+//! `[sinks.NAME]`: where events go.
+
+use logferry_sinks::select::Selection;
+use logferry_sinks::{batch, file, retry, stdout};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::read::{Reader, Table, keys_of};
+use super::{Start, check};
+
+/// A sink, and what of the events it is to get.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkConfig {
+    /// What it is.
+    pub kind: SinkKind,
+    /// The sources whose events it gets; all without it.
+    pub inputs: Option<Vec<String>>,
+    /// Which of their events.
+    pub select: Selection,
+    /// The former name of the sink, whose positions it goes on from.
+    pub inherit: Option<String>,
+    /// Where to begin when there is no position yet.
+    pub start: Option<Start>,
+    /// How much waits in memory.
+    pub buffer_bytes: usize,
+    /// How much goes at once.
+    pub batch: batch::Settings,
+    /// How it is tried again.
+    pub request: retry::Settings,
+}
+
+impl SinkConfig {
+    /// Whether it gets the events of a source.
+    pub fn takes(&self, source: &str) -> bool {
+        self.inputs
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == source))
+    }
+}
+
+/// What a sink is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SinkKind {
+    /// Standard output.
+    Stdout(stdout::Config),
+    /// A file.
+    File(file::Config),
+}
+
+/// The types of sinks.
+pub const TYPES: [&str; 2] = ["stdout", "file"];
+
+impl SinkKind {
+    /// Its `type`.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            SinkKind::Stdout(_) => "stdout",
+            SinkKind::File(_) => "file",
+        }
+    }
+}
+
+/// What every sink has.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Common {
+    /// The sources whose events it gets; all of them by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Vec<String>", length(min = 1))]
+    pub inputs: Option<Vec<String>>,
+    /// Where to begin when there is no position yet: `"earliest"`, `"latest"`, an id, or a time; as the source says by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Start")]
+    pub start: Option<Start>,
+    /// The former name of this sink, whose positions it goes on from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub inherit: Option<String>,
+    /// How much waits in memory.
+    pub buffer: Buffer,
+    /// How much goes at once.
+    #[schemars(schema_with = "batch::Settings::json_schema")]
+    pub batch: batch::Settings,
+    /// How events are sent, and sent again.
+    #[schemars(schema_with = "retry::Settings::json_schema")]
+    pub request: retry::Settings,
+}
+
+/// The `buffer` table: how much waits in memory for a sink. When it is full, the sink catches up later by reading again, and the others go on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Buffer {
+    /// Most bytes that wait; one page of records may go beyond it.
+    #[schemars(range(min = 1))]
+    pub max_bytes: usize,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Buffer {
+            max_bytes: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// Reads a sink.
+pub fn read<'a>(reader: &mut Reader<'a>, table: &Table<'a>) -> Option<SinkConfig> {
+    let kind = reader.kind(table, &TYPES)?;
+    let mut keys = vec!["type".to_owned()];
+    keys.extend(match kind {
+        "stdout" => keys_of::<stdout::Config>(),
+        _ => keys_of::<file::Config>(),
+    });
+    keys.extend(keys_of::<Common>());
+    keys.extend(keys_of::<Selection>());
+    reader.unknown_keys(table, &keys, "field");
+
+    let kind = match kind {
+        "stdout" => reader.read_fields(table).map(SinkKind::Stdout),
+        _ => reader.read_fields(table).map(SinkKind::File),
+    };
+    let common: Option<Common> = reader.read_fields(table);
+    let select: Option<Selection> = reader.read_fields(table);
+    if let Some(kind) = &kind {
+        check::sink_kind(reader, table, kind);
+    }
+    if let (Some(common), Some(select)) = (&common, &select) {
+        check::sink(reader, table, common, select);
+    }
+    let (kind, common, select) = (kind?, common?, select?);
+    Some(SinkConfig {
+        kind,
+        inputs: common.inputs,
+        select,
+        inherit: common.inherit,
+        start: common.start,
+        buffer_bytes: common.buffer.max_bytes,
+        batch: common.batch,
+        request: common.request,
+    })
+}

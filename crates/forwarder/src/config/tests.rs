@@ -1,0 +1,422 @@
+#![allow(clippy::disallowed_types, reason = "A schema is a JSON value.")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use toml::de::DeValue;
+
+use super::*;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/configuration");
+
+fn variable(name: &str) -> Option<String> {
+    match name {
+        "KEY" | "KONDADO_KEY" => Some("a-b".to_owned()),
+        "TOKEN" => Some("ab".to_owned()),
+        "SECRETS" => Some(FIXTURES.to_owned()),
+        "NUMBER" => Some("17".to_owned()),
+        "YES" => Some("true".to_owned()),
+        "INJECTION" => Some("\"\nsettle_secs = 1".to_owned()),
+        _ => None,
+    }
+}
+
+fn configuration(text: &str) -> Result<Config, String> {
+    from_text(Path::new("f"), text, variable).map_err(|errors| errors.to_string())
+}
+
+fn full() -> String {
+    fs::read_to_string(Path::new(FIXTURES).join("full.toml")).unwrap()
+}
+
+/// The least that is a configuration, with more in the table of the source.
+fn with_source(more: &str) -> String {
+    format!(
+        "state.dir = 's'\n[sinks.out]\ntype = 'stdout'\n[sources.acme]\ntype = 'kondado'\nkey = '${{KEY}}'\ntoken = '${{TOKEN}}'\n{more}\n"
+    )
+}
+
+fn kondado(more: &str) -> Kondado {
+    let config = configuration(&with_source(more)).unwrap();
+    match config.sources.into_values().next() {
+        Some(Source::Kondado(kondado)) => kondado,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn defaults() {
+    let config = configuration(&with_source("")).unwrap();
+    assert_eq!(config.dead_letter.path, Path::new("s/dead-letter.ndjson"));
+    assert_eq!((config.shutdown_grace_secs, config.telemetry.listen), (60, None));
+    assert_eq!(config.sinks["out"].buffer_bytes, 8 * 1024 * 1024);
+    let kondado = kondado("");
+    assert_eq!(kondado.endpoint, "https://k2.kondado.com.br");
+    assert_eq!(kondado.streams.len(), 2);
+    assert_eq!(
+        (kondado.poll_interval_secs, kondado.settle_secs, kondado.timeout_secs),
+        (60, 300, 30)
+    );
+    assert_eq!(
+        (
+            kondado.rate_limit.requests_per_minute,
+            kondado.rate_limit.min_interval_ms
+        ),
+        (20, 1000)
+    );
+    assert_eq!((kondado.start, kondado.redeliver_changed), (None, false));
+
+    let stdin = configuration("sinks.out.type = 'stdout'\nsources.in.type = 'stdin'").unwrap();
+    assert_eq!(stdin.state.dir, Path::new("."));
+}
+
+#[test]
+fn a_whole_reference_may_be_a_number_or_a_boolean_and_nothing_becomes_a_key() {
+    let kondado = kondado(
+        "settle_secs = '${NUMBER}'\nredeliver_changed = '${YES}'\nclient_ids = ['${NUMBER}', 3]\nstart = '${NUMBER}'",
+    );
+    assert_eq!((kondado.settle_secs, kondado.redeliver_changed), (17, true));
+    assert_eq!((kondado.client_ids, kondado.start), (vec![17, 3], Some(Start::Id(17))));
+
+    let mapper = |text: &str| mapper_from_text(Path::new("f"), text, variable).unwrap();
+    assert_eq!(
+        mapper("mapper.connector_type = '${NUMBER}'").connector_type,
+        "17",
+        "a text stays one"
+    );
+    let injected = mapper("mapper.connector_type = '${INJECTION}'").connector_type;
+    assert_eq!(injected, "\"\nsettle_secs = 1");
+    let error = configuration(&with_source("settle_secs = '1${NUMBER}'")).unwrap_err();
+    assert!(
+        error.contains("expected a whole number from 0, which the value of the reference is not"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_start() {
+    for (text, expected) in [
+        ("'earliest'", "earliest"),
+        ("'latest'", "latest"),
+        ("0", "0"),
+        ("5181910", "5181910"),
+        ("'2026-11-01T00:00:00Z'", "2026-11-01T00:00:00.000Z"),
+        ("2026-11-01T02:00:00+02:00", "2026-11-01T00:00:00.000Z"),
+    ] {
+        let start = kondado(&format!("start = {text}")).start;
+        assert_eq!(
+            start.map(|start| start.to_string()).as_deref(),
+            Some(expected),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn key_and_token_go_over_https_or_to_this_machine() {
+    for (endpoint, is_good) in [
+        ("https://k2.kondado.com.br", true),
+        ("https://proxy.example:8443/kondado/", true),
+        ("http://localhost:8080", true),
+        ("http://127.1.2.3:8080", true),
+        ("http://[::1]:8080", true),
+        ("http://k2.kondado.com.br", false),
+        ("http://localhost.example", false),
+        ("http://127.0.0.1.example", false),
+        ("http://127.0.0.1:80@example", false),
+        ("https://me:secret@k2.kondado.com.br", false),
+        ("https://k2.kondado.com.br?key=a", false),
+        ("https://k2.kondado.com.br/#a", false),
+        ("https://k2.kondado.com.br/model_logs", false),
+        ("ftp://k2.kondado.com.br", false),
+        ("k2.kondado.com.br", false),
+        ("", false),
+    ] {
+        let result = configuration(&with_source(&format!("endpoint = '{endpoint}'")));
+        assert_eq!(result.is_ok(), is_good, "{endpoint}: {result:?}");
+    }
+}
+
+/// A position holds 60,000 ids, and no more rows can come while one settles.
+#[test]
+fn rule_4_a_window_that_cannot_fit_is_refused() {
+    for (requests, settle, is_good) in [
+        (20, 3600, true),
+        (21, 3600, false),
+        (240, 300, true),
+        (241, 300, false),
+        (6000, 0, true),
+    ] {
+        let more = format!("settle_secs = {settle}\nrate_limit.requests_per_minute = {requests}");
+        let result = configuration(&with_source(&more));
+        assert_eq!(result.is_ok(), is_good, "{more}: {result:?}");
+    }
+}
+
+#[test]
+fn secrets_do_not_show_themselves() {
+    let config = configuration(&full()).unwrap();
+    let Source::Kondado(kondado) = &config.sources["acme"] else {
+        panic!()
+    };
+    assert_eq!(
+        (kondado.key.expose(), kondado.token.expose()),
+        ("a-b", "not-a-real-key")
+    );
+    let shown = format!("{config:?}{}{}", kondado.token, config.summary());
+    assert!(!shown.contains("not-a-real-key") && !shown.contains("a-b"), "{shown}");
+}
+
+/// `normalize` needs no key.
+#[test]
+fn the_mapper_alone_needs_no_environment_but_the_rest_is_checked() {
+    let nothing = |_: &str| None;
+    let path = Path::new("f");
+    let settings = mapper_from_text(path, &full(), nothing).unwrap();
+    assert_eq!(settings.pipelines[&702].schema.as_deref(), Some("blog"));
+    assert!(mapper_from_text(path, "", nothing).is_ok());
+    assert!(mapper_from_text(path, "mapper.connector_type = '${NO}'", nothing).is_err());
+    let text = full().replace("settle_secs", "setle_secs");
+    let error = mapper_from_text(path, &text, nothing).unwrap_err().to_string();
+    assert!(error.contains("did you mean `settle_secs`?"), "{error}");
+}
+
+struct Schemas {
+    root: Value,
+    definitions: Map<String, Value>,
+}
+
+impl Schemas {
+    fn new() -> Schemas {
+        let mut generator = schemars::SchemaGenerator::new(schemars::generate::SchemaSettings::draft2020_12());
+        let root = schema(&mut generator).to_value();
+        Schemas {
+            root,
+            definitions: generator.take_definitions(true).into_iter().collect(),
+        }
+    }
+
+    fn resolved<'s>(&'s self, schema: &'s Value) -> &'s Value {
+        match schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")) {
+            Some(name) => &self.definitions[name],
+            None => schema,
+        }
+    }
+
+    /// The tables of `sources` or `sinks`, by type.
+    fn variants(&self, key: &str) -> Vec<&Value> {
+        let table = self.resolved(&self.root["properties"][key]["additionalProperties"]);
+        table["oneOf"].as_array().unwrap().iter().collect()
+    }
+
+    /// Every key below a schema, with the names of tables that have any name as `*`.
+    fn keys(&self, schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+        let schema = self.resolved(schema);
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{key}");
+            self.keys(property, &path, found);
+            found.insert(path);
+        }
+        if schema["additionalProperties"].is_object() {
+            self.keys(&schema["additionalProperties"], &format!("{path}.*"), found);
+        }
+        for variant in schema["oneOf"].as_array().into_iter().flatten() {
+            self.keys(variant, path, found);
+        }
+    }
+}
+
+fn keys_of_text(value: &DeValue<'_>, path: &str, found: &mut BTreeSet<String>) {
+    let Some(table) = value.as_table() else {
+        return;
+    };
+    for (key, value) in table {
+        let is_named = [".sources", ".sinks", ".mapper.pipelines"].contains(&path);
+        let path = format!("{path}.{}", if is_named { "*" } else { key.get_ref() });
+        keys_of_text(value.get_ref(), &path, found);
+        if !is_named {
+            found.insert(path);
+        }
+    }
+}
+
+/// `full.toml` has every key, and is accepted. Of sources and sinks, the keys of all types are taken together here.
+#[test]
+fn what_is_read_is_what_the_schema_says() {
+    configuration(&full()).unwrap();
+    let schemas = Schemas::new();
+    let (mut of_schema, mut of_text) = (BTreeSet::new(), BTreeSet::new());
+    schemas.keys(&schemas.root, "", &mut of_schema);
+    let text = full();
+    let document = DeTable::parse(&text).unwrap().into_inner();
+    keys_of_text(&DeValue::Table(document), "", &mut of_text);
+    assert_eq!(of_text, of_schema);
+}
+
+#[test]
+fn each_type_has_the_keys_that_the_schema_says() {
+    let schemas = Schemas::new();
+    for tables in ["sources", "sinks"] {
+        let variants = schemas.variants(tables);
+        let properties = |variant: &Value| variant["properties"].as_object().unwrap().clone();
+        let all: BTreeSet<String> = variants
+            .iter()
+            .flat_map(|variant| properties(variant))
+            .map(|(key, _)| key)
+            .collect();
+        for variant in &variants {
+            let kind = variant["properties"]["type"]["const"].as_str().unwrap();
+            for key in all.iter().filter(|key| *key != "type") {
+                let error = configuration(&format!("[{tables}.x]\ntype = '{kind}'\n{key} = {{}}")).unwrap_err();
+                let is_unknown = error.contains(&format!("f:3:1: unknown field `{key}`"));
+                assert_eq!(
+                    is_unknown,
+                    !properties(variant).contains_key(key),
+                    "{tables} {kind} {key}: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// `docs/configuration.md` ends with tables of all keys; `RENEW=1` writes them.
+#[test]
+fn the_page_is_up_to_date() {
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    const MARK: &str = "## All keys\n";
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (before, after) = page.split_once(MARK).unwrap();
+    let made = pages(&Schemas::new());
+    if std::env::var_os("RENEW").is_some() {
+        fs::write(PAGE, format!("{before}{MARK}{made}")).unwrap();
+    } else {
+        assert_eq!(after, made, "to renew it: RENEW=1 cargo test -p logferry-forwarder");
+    }
+}
+
+fn pages(schemas: &Schemas) -> String {
+    let mut out = String::new();
+    let mut section = |title: &str, schema: &Value, words: &Value| {
+        out.push_str(&format!("\n### {title}\n\n"));
+        if let Some(words) = words.as_str() {
+            out.push_str(&format!("{words}\n\n"));
+        }
+        let mut rows = String::new();
+        rows_of(schemas, schema, "", &mut rows);
+        if rows.is_empty() {
+            return;
+        }
+        out.push_str("| key | value | default | |\n|---|---|---|---|\n");
+        out.push_str(&rows);
+    };
+    let properties = &schemas.root["properties"];
+    let grace = serde_json::json!({"properties": {"shutdown_grace_secs": properties["shutdown_grace_secs"]}});
+    section("At the top", &grace, &Value::Null);
+    for variant in schemas.variants("sources") {
+        let kind = &variant["properties"]["type"]["const"];
+        section(
+            &format!("`[sources.acme]` with `type = {kind}`"),
+            variant,
+            &variant["description"],
+        );
+    }
+    // What all sinks have is said once.
+    let sinks = schemas.variants("sinks");
+    let has = |variant: &Value, key: &str| variant["properties"].get(key).is_some();
+    let part = |variant: &Value, is_common: bool| {
+        let mut part = variant.clone();
+        let properties = part["properties"].as_object_mut().unwrap();
+        properties.retain(|key, _| sinks.iter().all(|sink| has(sink, key)) == is_common);
+        part
+    };
+    section(
+        "`[sinks.lake]`, whatever its `type`",
+        &part(sinks[0], true),
+        &Value::Null,
+    );
+    for variant in &sinks {
+        let kind = &variant["properties"]["type"]["const"];
+        let title = format!("`[sinks.lake]` with `type = {kind}`");
+        section(&title, &part(variant, false), &variant["description"]);
+    }
+    for key in ["mapper", "state", "dead_letter", "telemetry"] {
+        section(
+            &format!("`[{key}]`"),
+            schemas.resolved(&properties[key]),
+            &properties[key]["description"],
+        );
+    }
+    out
+}
+
+fn rows_of(schemas: &Schemas, schema: &Value, before: &str, out: &mut String) {
+    let required = schema["required"].as_array();
+    for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+        if key == "type" {
+            continue;
+        }
+        let resolved = schemas.resolved(property);
+        if resolved["properties"].is_object() {
+            rows_of(schemas, resolved, &format!("{before}{key}."), out);
+            continue;
+        }
+        if resolved["additionalProperties"].is_object() {
+            let each = schemas.resolved(&resolved["additionalProperties"]);
+            rows_of(schemas, each, &format!("{before}{key}.ID."), out);
+            continue;
+        }
+        let is_required = required.is_some_and(|required| required.iter().any(|name| name == key));
+        let default = match &property["default"] {
+            _ if is_required => "needed".to_owned(),
+            Value::Null => String::new(),
+            Value::Array(items) if items.is_empty() => String::new(),
+            default => format!("`{default}`"),
+        };
+        let words = property["description"].as_str().unwrap_or_default().replace('\n', " ");
+        out.push_str(&format!(
+            "| `{before}{key}` | {} | {default} | {words} |\n",
+            kind_of(schemas, property)
+        ));
+    }
+}
+
+/// What a value is, in words.
+fn kind_of(schemas: &Schemas, schema: &Value) -> String {
+    if schema["$ref"] == "#/$defs/Start" {
+        return "a text, a number or a time".to_owned();
+    }
+    let schema = schemas.resolved(schema);
+    if let Some(branches) = schema["anyOf"].as_array() {
+        return kind_of(schemas, &branches[0]);
+    }
+    let names = |values: Vec<&Value>| {
+        let names: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+        names.join(", ")
+    };
+    if let Some(values) = schema["enum"].as_array() {
+        return names(values.iter().collect());
+    }
+    if let Some(branches) = schema["oneOf"].as_array() {
+        return names(branches.iter().map(|branch| &branch["const"]).collect());
+    }
+    let range = match (&schema["minimum"], &schema["maximum"]) {
+        (from, to) if !to.is_null() => format!(", {from} to {to}"),
+        (from, _) if from.as_f64().is_some_and(|from| from > 0.0) => format!(", from {from}"),
+        _ => String::new(),
+    };
+    match schema["type"].as_str() {
+        Some("string") => "a text".to_owned(),
+        Some("integer") => format!("a whole number{range}"),
+        Some("number") => format!("a number{range}"),
+        Some("boolean") => "`true`, `false`".to_owned(),
+        Some("array") if kind_of(schemas, &schema["items"]).starts_with("a ") => {
+            format!(
+                "an array: {}s",
+                kind_of(schemas, &schema["items"]).trim_start_matches("a ")
+            )
+        }
+        Some("array") => format!("an array: {}", kind_of(schemas, &schema["items"])),
+        other => panic!("{other:?}: {schema}"),
+    }
+}
