@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use logferry_model::json::{Strings, compact, is_text, write_str};
 use serde_json::value::RawValue;
 
-use crate::input::scanner::Scanner;
+use logferry_forwarder::input::scanner::Scanner;
 
 /// Appends a dead letter. The record is written as JSON if it is JSON that every reader can read, else as a string, else in
 /// Base64.

@@ -1,19 +1,16 @@
 //! The program: `logferry`.
 //!
-//! One file per command, in `command`. A command reads its input through [`input`], lets the libraries do the work, and
+//! One file per command, in `command`. A command reads its input through `logferry_forwarder::input`, lets the libraries do the work, and
 //! answers with an [`Exit`]. stdout carries data only; everything said to a person goes to stderr.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod command;
-mod config;
 mod dead_letter;
-mod descriptor;
 mod exit;
-mod input;
+mod logging;
 mod ordered;
 mod progress;
-mod suggest;
 mod work;
 
 use std::io::Write as _;
@@ -46,16 +43,28 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     Normalize(command::normalize::Args),
-    Schema(command::schema::Args),
+    Run(command::run::Args),
     Validate(command::validate::Args),
+    Schema(command::schema::Args),
+    Check(command::check::Args),
+    Emulate(command::emulate::Args),
+    Demo(command::demo::Args),
+    Checkpoint(command::checkpoint::Args),
+    Replay(command::replay::Args),
 }
 
 fn main() -> ExitCode {
     let exit = match Cli::try_parse() {
         Ok(cli) => match cli.command {
             Command::Normalize(args) => command::normalize::run(args),
-            Command::Schema(args) => command::schema::run(args),
+            Command::Run(args) => command::run::run(args),
             Command::Validate(args) => command::validate::run(args),
+            Command::Schema(args) => command::schema::run(args),
+            Command::Check(args) => command::check::run(args),
+            Command::Emulate(args) => command::emulate::run(args),
+            Command::Demo(args) => command::demo::run(args),
+            Command::Checkpoint(args) => command::checkpoint::run(args),
+            Command::Replay(args) => command::replay::run(args),
         },
         Err(error) => {
             // Help and version are asked for and go to stdout, everything else to stderr.

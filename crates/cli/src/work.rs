@@ -8,12 +8,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use logferry_forwarder::descriptor;
+use logferry_forwarder::input::judge::{Invalid, Item, Judge, Visit};
+use logferry_forwarder::input::reader::{Batch, Reader, Source};
+
 use crate::exit::Exit;
-use crate::input::judge::{Invalid, Item, Judge, Visit};
-use crate::input::reader::{Batch, Reader, Source};
 use crate::ordered::{Stopped, Turns};
 use crate::progress::Progress;
-use crate::{descriptor, say};
+use crate::say;
 
 /// Output that a thread holds before it waits for its turn to write.
 pub const HELD_OUTPUT: usize = 2 * 1024 * 1024;

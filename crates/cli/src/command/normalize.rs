@@ -6,15 +6,16 @@ use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use logferry_forwarder::input::judge::{self, Invalid, Item, Judge};
+use logferry_forwarder::suggest::with_suggestion;
+use logferry_forwarder::{config, descriptor};
 use logferry_kondado::Stream;
 use logferry_mapper::{Error, Mapper, Selection, Settings, Worker, fivetran};
 use logferry_model::json;
 
 use crate::exit::Exit;
-use crate::input::judge::{self, Invalid, Item, Judge};
-use crate::suggest::with_suggestion;
 use crate::work::{self, Hold, Job, Output, Piece, Tally, Work, push_line, write_stdout};
-use crate::{config, dead_letter, descriptor, say};
+use crate::{dead_letter, say};
 
 /// Turn Kondado records and Fivetran events into canonical events, one JSON object a line
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub struct Args {
     files: Vec<PathBuf>,
 
     /// Take every record for one of this kind, whatever its keys tell
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = super::kind())]
     kind: Option<judge::Kind>,
 
     /// Which of the mapped events to write, separated by commas; Fivetran events always pass [default: all]

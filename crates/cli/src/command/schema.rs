@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use logferry_forwarder::config;
+use logferry_forwarder::suggest::nearest;
 use logferry_kondado::Stream;
 use logferry_mapper::schema as mapper;
 use logferry_schema::{File, Named, generate};
@@ -12,8 +14,7 @@ use logferry_schema::{File, Named, generate};
 use crate::work::write_stdout;
 
 use crate::exit::Exit;
-use crate::suggest::nearest;
-use crate::{config, say};
+use crate::say;
 
 /// Print a JSON Schema, or write or check the whole set
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,8 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use logferry_forwarder::input::judge::{self, Invalid, Item, Judge};
+use logferry_forwarder::input::mark::Mark;
 use logferry_kondado::Stream;
 use logferry_mapper::{fivetran, schema};
 use logferry_model::json;
@@ -13,8 +15,6 @@ use logferry_schema::report::{self, Format, Report};
 use logferry_schema::{Finding, Level, Locator, Part, Problem, Registry};
 
 use crate::exit::Exit;
-use crate::input::judge::{self, Invalid, Item, Judge};
-use crate::input::mark::Mark;
 use crate::say;
 use crate::work::{self, Hold, Job, Output, Piece, Tally, Work, push_line, write_stdout};
 
@@ -49,7 +49,7 @@ pub struct Args {
     mask: bool,
 
     /// Take every record for one of this kind, whatever its keys tell
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = super::kind())]
     kind: Option<judge::Kind>,
 
     /// Threads to work with; the order of the output does not depend on it [default: one a core, at most 8]

@@ -1,0 +1,224 @@
+//! `kill -9` at random moments: whatever the API says it has shown is in the files afterwards, and what is there twice is the same.
+//!
+//! Live rows, some of them late by up to 0.9 of `settle_secs`, faults and throttling go on while the program is killed, stopped and continued,
+//! and started again at once or after a pause that may be longer than `settle_secs`. Its file is rotated and compressed all the time. The
+//! ledger comes from the emulator. A run proves nothing without late rows and throttles, so it fails without them.
+//!
+//! `LOGFERRY_KILLS` says how many kills; `tests/faults/kill 200` does it from the command line. `LOGFERRY_SEED` repeats the rows, the faults and
+//! the waits of a run, though not what the machine makes of them.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "run/program.rs"]
+#[allow(dead_code, reason = "the other tests need more of it")]
+mod program;
+#[path = "run/scrape.rs"]
+#[allow(dead_code, reason = "the other tests need more of it")]
+mod scrape;
+#[path = "run/world.rs"]
+#[allow(dead_code, reason = "the other tests need more of it")]
+mod world;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use flate2::read::MultiGzDecoder;
+use logferry_emulator::{Delay, Fault, Limits, Numbers, Options, Quirks};
+use nix::sys::signal::Signal;
+
+use program::Program;
+use world::{World, until};
+
+const SETTLE: Duration = Duration::from_secs(4);
+
+const SOURCE: &str = "rate_limit.requests_per_minute = 6000
+rate_limit.min_interval_ms = 1
+poll_interval_secs = 1
+settle_secs = 4
+timeout_secs = 2
+";
+
+const SINK: &str = "[sinks.lake]
+type = \"file\"
+path = \"lake/events.ndjson\"
+compression = \"gzip\"
+rotate.max_bytes = 20000
+";
+
+/// Faults that do not make the program wait for longer than it lives.
+const FAULTS: [Fault; 11] = [
+    Fault::Throttle,
+    Fault::InnerFailure,
+    Fault::Html,
+    Fault::EmptyObject,
+    Fault::NoArray,
+    Fault::ServerErrors,
+    Fault::ServerErrorsRetryAfter,
+    Fault::Slow,
+    Fault::Cut,
+    Fault::Hang,
+    Fault::Reset,
+];
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
+}
+
+#[test]
+fn rules_3_11_25_and_26_no_kill_loses_a_row() {
+    let kills = number("LOGFERRY_KILLS").unwrap_or(20);
+    let seed = number("LOGFERRY_SEED").unwrap_or_else(|| fastrand::u64(..));
+    println!("LOGFERRY_SEED={seed}");
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let world = World::new(Options {
+        records: 100,
+        // Of each stream, a minute.
+        rate: 900.0 / 60.0,
+        seed,
+        limits: Some(Limits {
+            requests: 8,
+            ..Limits::default()
+        }),
+        // Windows of a second.
+        time_scale: 60.0,
+        quirks: Quirks {
+            late_share: 0.08,
+            late: Delay {
+                min: Duration::from_millis(100),
+                max: SETTLE.mul_f64(0.9),
+            },
+            numbers: Numbers::Strings,
+            faults: FAULTS.map(|fault| (fault, 0.01)).into(),
+            slow: Delay {
+                min: Duration::from_millis(50),
+                max: Duration::from_secs(1),
+            },
+            ..Quirks::default()
+        },
+        ..Options::default()
+    });
+    fs::create_dir(world.path("lake")).unwrap();
+    world.configure(SOURCE, SINK);
+
+    let began = Instant::now();
+    let mut pauses = 0;
+    let mut stops = 0;
+    for kill in 0..kills {
+        let program = world.start();
+        // Most die early, in the midst of something; some live long enough to settle.
+        let life = match rng.u8(0..10) {
+            0..7 => Duration::from_millis(rng.u64(0..1_200)),
+            7..9 => Duration::from_millis(rng.u64(0..3_000)),
+            _ => SETTLE.mul_f64(1.0 + rng.f64()),
+        };
+        if rng.u8(0..6) == 0 {
+            stops += 1;
+            sleep(life / 2);
+            program.signal(Signal::SIGSTOP);
+            sleep(Duration::from_millis(rng.u64(0..1_000)));
+            if rng.bool() {
+                program.signal(Signal::SIGCONT);
+                sleep(life / 2);
+            }
+        } else {
+            sleep(life);
+        }
+        killed(program, kill);
+        match rng.u8(0..10) {
+            0..6 => {}
+            6..9 => sleep(Duration::from_millis(rng.u64(0..1_000))),
+            _ => {
+                pauses += 1;
+                sleep(SETTLE.mul_f64(1.1));
+            }
+        }
+    }
+
+    // The last one may go on until everything there is has settled.
+    world.emulator.pause();
+    world.emulator.set_faults([].into());
+    until("late rows", || {
+        world.emulator.stats().pending_rows.values().all(|rows| *rows == 0)
+    });
+    let mut program = world.start();
+    program.until_ready();
+    until("settled rows", || {
+        let scrape = program.scrape();
+        scrape.assert_laws();
+        scrape.sum("logferry_window_ids", &[]) == 0.0 && scrape.sum("logferry_events_in_flight", &[]) == 0.0
+    });
+    program.stop();
+
+    let found = events(&world);
+    let expected = world.events(&world.rows());
+    let mut times: BTreeMap<&str, u64> = BTreeMap::new();
+    let files = found.len();
+    for line in found.iter().flat_map(|(_, text)| text.lines()) {
+        *times.entry(line).or_default() += 1;
+    }
+    let mut lacking = 0;
+    for line in &expected {
+        if times.get(line.as_str()).is_none() {
+            lacking += 1;
+            println!("lacking: {line}");
+        }
+    }
+    let wanted: BTreeMap<&str, ()> = expected.iter().map(|line| (line.as_str(), ())).collect();
+    // What is there beyond the ledger's events is torn, or a duplicate that differs.
+    let strange: Vec<_> = times.keys().filter(|line| !wanted.contains_key(*line)).collect();
+    let events: u64 = times.values().sum();
+    let duplicates = events.saturating_sub(expected.len() as u64);
+
+    let stats = world.emulator.stats();
+    let late: u64 = stats.late_rows.values().sum();
+    let throttles = stats.throttles + stats.faults.get(Fault::Throttle.name()).copied().unwrap_or_default();
+    let faults: u64 = stats.faults.values().sum();
+    println!(
+        "{kills} kills, {stops} of them stopped before, {pauses} pauses longer than settle_secs, {:.0} s\n\
+         {} rows of {:?}, {late} late, {throttles} throttles, {faults} faults, {} requests\n\
+         {events} events in {files} files, {duplicates} of them duplicates, {} differing, {lacking} lacking",
+        began.elapsed().as_secs_f64(),
+        world.rows().len(),
+        stats.visible_rows,
+        stats.requests.values().sum::<u64>(),
+        strange.len(),
+    );
+    assert_eq!(lacking, 0, "events were lost");
+    assert!(strange.is_empty(), "{strange:?}");
+    assert!(
+        stats.visible_rows.values().all(|rows| *rows > 200),
+        "too few rows to prove anything"
+    );
+    assert!(late >= 10, "{late} late rows prove nothing");
+    assert!(throttles >= 10, "{throttles} throttles prove nothing");
+}
+
+fn killed(program: Program, kill: u64) {
+    program.signal(Signal::SIGKILL);
+    let ended = program.wait();
+    assert_eq!(ended.code, None, "before kill {kill} it had ended:\n{}", ended.stderr);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+}
+
+/// What the files of the sink hold, by their names. What it did not finish to compress is not there.
+fn events(world: &World) -> BTreeMap<String, String> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(world.path("lake")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let file = fs::File::open(&path).unwrap();
+        let mut text = String::new();
+        if name.ends_with(".gz") {
+            MultiGzDecoder::new(file).read_to_string(&mut text).unwrap();
+        } else {
+            assert!(name.ends_with(".ndjson"), "{name} is left over");
+            { file }.read_to_string(&mut text).unwrap();
+        }
+        assert!(text.is_empty() || text.ends_with('\n'), "{name} ends with a torn line");
+        files.insert(name, text);
+    }
+    files
+}
