@@ -152,6 +152,13 @@ async fn generation(
         Err(run::Error::Stopped) => return Ok(Summary::default()),
         begun => begun.map_err(Failed::Beginning)?,
     };
+    let names = |names: Vec<&str>| names.join(", ");
+    tracing::info!(
+        sources = names(config.sources.keys().map(String::as_str).collect()),
+        sinks = names(config.sinks.keys().map(String::as_str).collect()),
+        state = %config.state.dir.display(),
+        "running"
+    );
     watched.set(run.shared().clone(), run.letters().clone());
     watch.begun(run.shared());
     run.run().await.map_err(Failed::Running)
