@@ -83,7 +83,7 @@ fn throttling_is_waited_out_and_no_failure() {
         limits: Some(Limits {
             requests: 4,
             window: Duration::from_secs(1),
-            min_interval: Duration::from_millis(20),
+            min_interval: Duration::ZERO,
         }),
         ..Options::default()
     });
@@ -122,9 +122,9 @@ fn every_row_arrives_whatever_the_fault() {
     std::thread::scope(|scope| {
         for faults in all.chain([PASSING.to_vec()]) {
             scope.spawn(move || {
-                let share = if faults.len() == 1 { 0.15 } else { 0.02 };
+                let share = if faults.len() == 1 { 0.1 } else { 0.02 };
                 let world = World::new(Options {
-                    records: 40,
+                    records: 30,
                     page_size: 5,
                     // Windows of one second, which is what a throttle names.
                     limits: Some(Limits {
@@ -147,12 +147,13 @@ fn every_row_arrives_whatever_the_fault() {
                 let mut program = world.start();
                 until(&format!("{faults:?}"), || {
                     program.scrape().assert_laws();
-                    program.scrape().sum("logferry_records_mapped_total", &[]) as usize == 80
+                    program.scrape().sum("logferry_records_mapped_total", &[]) as usize == 60
                 });
                 world.until_all_in("lake.ndjson");
+                until(&format!("{faults:?} to befall a request"), || {
+                    !world.emulator.stats().faults.is_empty()
+                });
                 program.stop();
-                let befell: u64 = world.emulator.stats().faults.values().sum();
-                assert!(befell > 0, "{faults:?} befell no request");
             });
         }
     });

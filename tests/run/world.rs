@@ -254,9 +254,15 @@ fn assert_order(text: &str, expected: &[String]) {
 /// Waits until something is so.
 #[track_caller]
 pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    until_ok(what, || is_so().then_some(()).ok_or_else(String::new));
+}
+
+/// The same with something that says how it is instead.
+#[track_caller]
+pub fn until_ok(what: &str, mut look: impl FnMut() -> Result<(), String>) {
     let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for: {what}");
+    while let Err(instead) = look() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain for: {what}\n{instead}");
         thread::sleep(Duration::from_millis(20));
     }
 }

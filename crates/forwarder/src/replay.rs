@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -32,6 +33,9 @@ use crate::run;
 use crate::source::{Place, Surroundings};
 use crate::state::{self, Positions, RecordCounts, Seen, Shared, State, Stored, Track, time_of};
 use crate::summary::Summary;
+
+/// So much of a file tells whether it is still the same.
+const HEAD_BYTES: u64 = 64 * 1024;
 
 /// Why dead letters cannot be sent again.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +86,8 @@ pub struct Replayed {
 #[serde(deny_unknown_fields)]
 struct Progress {
     inode: u64,
+    /// CRC-32 of how it begins: another file may get the inode of one that was removed.
+    head: u32,
     /// Bytes of the file that are done.
     bytes: u64,
     /// Letters that are done.
@@ -113,6 +119,7 @@ pub async fn replay(
     let mut file = File::open(path).map_err(at(path))?;
     let progress_path = beside(path, "progress");
     let mut progress = read_progress(&file, path, &progress_path)?;
+    let same = file.try_clone().map_err(at(path))?;
     file.seek(SeekFrom::Start(progress.bytes)).map_err(at(path))?;
 
     let now = time_of(SystemTime::now()).replace([':', '-'], "");
@@ -169,6 +176,7 @@ pub async fn replay(
             Positions::Rows(_) => begun,
         };
         (progress.bytes, progress.letters) = (done.offset, done.records);
+        progress.head = head(&same, done.offset).map_err(at(path))?;
         let text = serde_json::to_string(progress).map_err(io::Error::from);
         let kept = text.and_then(|text| Atomically.replace(&progress_path, text.as_bytes()));
         kept.map_err(at(&progress_path))
@@ -256,6 +264,14 @@ fn beside(path: &Path, what: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The CRC-32 of how the file begins, of what is done of it.
+fn head(file: &File, done: u64) -> io::Result<u32> {
+    let length = usize::try_from(done.min(HEAD_BYTES)).unwrap_or_default();
+    let mut head = vec![0; length];
+    file.read_exact_at(&mut head, 0)?;
+    Ok(crc32fast::hash(&head))
+}
+
 fn read_progress(file: &File, path: &Path, progress_path: &Path) -> Result<Progress, Error> {
     use std::os::unix::fs::MetadataExt as _;
     let io = |path: &Path, error| Error::Io {
@@ -273,7 +289,13 @@ fn read_progress(file: &File, path: &Path, progress_path: &Path) -> Result<Progr
         Err(error) => return Err(io(progress_path, error)),
     };
     match serde_json::from_str::<Progress>(&text) {
-        Ok(progress) if progress.inode == metadata.ino() && progress.bytes <= metadata.len() => Ok(progress),
+        Ok(progress)
+            if progress.inode == metadata.ino()
+                && progress.bytes <= metadata.len()
+                && head(file, progress.bytes).is_ok_and(|head| head == progress.head) =>
+        {
+            Ok(progress)
+        }
         _ => Err(Error::Changed {
             path: path.to_owned(),
             progress: progress_path.to_owned(),

@@ -187,13 +187,6 @@ fn refused(old: &Config, new: &Config, watched: &Watched) -> Option<String> {
     if old.sources != new.sources {
         return Some("[sources] changed; restart to change sources".to_owned());
     }
-    if old
-        .sources
-        .values()
-        .any(|source| matches!(source, config::Source::Stdin(_)))
-    {
-        return Some("standard input cannot be read on by another run; restart".to_owned());
-    }
     if old.state != new.state {
         return Some("[state] changed; restart to change where positions are".to_owned());
     }
