@@ -236,9 +236,15 @@ fn rule_13_the_laws_hold_at_every_scrape_while_rows_flow_and_fail() {
         let counts = program.scrape();
         counts.assert_laws();
         let delivered = |sink| counts.sink("component_sent_events_total", sink) as usize;
-        let found = [delivered("lake"), delivered("ends"), counts.sink("logferry_events_dead_lettered_total", "full") as usize];
+        let found = [
+            delivered("lake"),
+            delivered("ends"),
+            counts.sink("logferry_events_dead_lettered_total", "full") as usize,
+        ];
         let expected = [events.len(), sync_ends.len(), events.len()];
-        (found == expected).then_some(()).ok_or_else(|| format!("{found:?}, expected {expected:?}\n{}", program.said()))
+        (found == expected)
+            .then_some(())
+            .ok_or_else(|| format!("{found:?}, expected {expected:?}\n{}", program.said()))
     });
     let counts = program.scrape();
     assert_eq!(counts.sum("logferry_records_dead_lettered_total", &[]), 1.0);
