@@ -122,7 +122,12 @@ fn every_row_arrives_whatever_the_fault() {
     std::thread::scope(|scope| {
         for faults in all.chain([PASSING.to_vec()]) {
             scope.spawn(move || {
-                let share = if faults.len() == 1 { 0.1 } else { 0.02 };
+                let share = match faults[..] {
+                    // They come up to five in a row, and each makes the next wait longer.
+                    [Fault::ServerErrors | Fault::ServerErrorsRetryAfter] => 0.04,
+                    [_] => 0.1,
+                    _ => 0.02,
+                };
                 let world = World::new(Options {
                     records: 30,
                     page_size: 5,

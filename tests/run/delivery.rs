@@ -3,8 +3,9 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use logferry_emulator::{Fault, Next, Options, Quirks, Stream};
+use logferry_emulator::{Delay, Fault, Next, Options, Quirks, Stream};
 use nix::sys::signal::Signal;
 
 use crate::world::{LAKE, QUICK, World, assert_same, until, until_ok};
@@ -171,14 +172,17 @@ fn rule_5_what_a_full_disk_did_not_take_is_delivered_after_a_restart() {
 #[test]
 fn rule_13_the_laws_hold_at_every_scrape_while_rows_flow_and_fail() {
     let world = World::new(Options {
-        records: 800,
+        records: 2_000,
         rate: 600.0,
-        page_size: 10,
         limits: None,
         quirks: Quirks {
             duplicates: true,
             unsorted: true,
             late_share: 0.1,
+            late: Delay {
+                min: Duration::from_millis(100),
+                max: Duration::from_millis(900),
+            },
             faults: [
                 Fault::InnerFailure,
                 Fault::ServerErrors,
@@ -195,10 +199,10 @@ fn rule_13_the_laws_hold_at_every_scrape_while_rows_flow_and_fail() {
     let sinks = format!(
         "{LAKE}[sinks.ends]\ntype = \"file\"\npath = \"ends.ndjson\"\nevents = [\"sync_end\"]\n\
          [sinks.loud]\ntype = \"file\"\npath = \"loud.ndjson\"\nmin_severity = \"WARNING\"\n\
-         [sinks.full]\ntype = \"file\"\npath = \"/dev/full\"\nrequest.retry_initial_backoff_secs = 0.01\nrequest.retry_attempts = 2\n"
+         [sinks.full]\ntype = \"file\"\npath = \"/dev/full\"\nrequest.retry_initial_backoff_secs = 0.01\nrequest.retry_max_duration_secs = 0.02\nrequest.retry_attempts = 2\n"
     );
     // So slow that there is something to see meanwhile.
-    let source = QUICK.replace("min_interval_ms = 1\n", "min_interval_ms = 30\n");
+    let source = QUICK.replace("min_interval_ms = 1\n", "min_interval_ms = 60\n");
     world.configure(&source, &sinks);
     // A row that no sink can get.
     world

@@ -306,3 +306,74 @@ impl Position {
 fn is_ripe(entry: &Entry, settle: u32, begun: u32) -> bool {
     entry.first_seen.saturating_add(settle) <= begun
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTENT: Fingerprint = Fingerprint(1);
+
+    fn position(ids: &[u64]) -> Position {
+        let mut position = Position::new(&Snapshot::default(), 300);
+        for id in ids {
+            assert_eq!(position.offer(*id, CONTENT, None, 1000), Offer::New { late: false });
+            position.advance_head(*id);
+            position.acknowledge(*id);
+        }
+        position
+    }
+
+    #[test]
+    fn rule_2_a_row_settles_only_by_a_re_read_begun_late_enough_that_passed_it() {
+        let mut position = position(&[10, 20, 30]);
+        // Age alone settles nothing, and neither does a re-read that began a second too early.
+        assert_eq!(position.ripe(5000), Some((30, 3)));
+        position.confirm(1299, 30);
+        assert_eq!(position.low_water(), 0);
+        // One that was cut off settles what it passed.
+        position.confirm(1300, 20);
+        assert_eq!(position.low_water(), 20);
+        // A row that came late holds low-water up for as long as any other.
+        assert_eq!(position.offer(25, CONTENT, None, 1400), Offer::New { late: true });
+        position.confirm(1500, 30);
+        assert_eq!(position.low_water(), 20);
+        position.acknowledge(25);
+        assert_eq!(position.low_water(), 20);
+        position.confirm(1700, 25);
+        assert_eq!(position.low_water(), 30);
+        assert_eq!(position.window_len(), 0);
+    }
+
+    #[test]
+    fn rule_4_a_full_window_takes_no_more() {
+        let mut position = Position::new(&Snapshot::default(), 300);
+        let mut id = 0;
+        while position.has_room() {
+            id += 1;
+            position.offer(id, CONTENT, None, 1000);
+        }
+        // There is still room for a thousand rows that come late.
+        assert_eq!(id, 59_001);
+        for id in id + 1..=60_000 {
+            assert_eq!(position.offer(id, CONTENT, None, 1000), Offer::New { late: false });
+        }
+        assert_eq!(position.offer(60_001, CONTENT, None, 1000), Offer::Full);
+    }
+
+    /// A change that is seen while the row is on its way is met once more, and not settled before.
+    #[test]
+    fn a_change_on_the_way_is_not_missed() {
+        let mut position = Position::new(&Snapshot::default(), 300);
+        position.offer(7, CONTENT, None, 1000);
+        position.advance_head(7);
+        assert_eq!(position.offer(7, Fingerprint(2), None, 2000), Offer::Held);
+        position.confirm(2000, 7);
+        position.acknowledge(7);
+        assert_eq!(position.low_water(), 0);
+        assert_eq!(position.offer(7, Fingerprint(2), None, 3000), Offer::Changed);
+        position.changed(7, Fingerprint(2), true);
+        position.acknowledge(7);
+        position.confirm(3000, 7);
+        assert_eq!(position.low_water(), 7);
+    }
+}

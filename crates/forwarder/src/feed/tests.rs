@@ -289,7 +289,7 @@ impl World {
                 }
             }
             if self.request(false).is_none() {
-                self.now += SETTLE * 1000 * 2;
+                self.now += u64::from(self.settings.settle_secs.max(SETTLE as u32)) * 1000 * 2;
                 let settled = (0..self.sinks.len()).all(|sink| self.feed.position(sink).window_len() == 0);
                 quiet += u32::from(settled && self.feed.is_caught_up());
             }
@@ -350,6 +350,54 @@ proptest! {
             prop_assert_eq!(kept.len(), 1, "row {}", id);
         }
     }
+}
+
+/// Two percent of three thousand rows come late, by up to so many seconds; it is looked once a minute at most. Lost are only
+/// those that come later than rows take to settle.
+#[test]
+fn rule_3_late_rows_are_lost_only_beyond_settle_secs() {
+    let manner = Manner {
+        inclusive: false,
+        next: Policy::Last,
+        filter: None,
+        page: 50,
+    };
+    let lost = |skew: u64, settle: u32| {
+        let mut world = World::new(manner, 1, false);
+        world.settings.settle_secs = settle;
+        world.settings.poll_interval = 60_000;
+        world.feed = Feed::new(world.settings, [Snapshot::default()]);
+        for row in 0..3_000_u64 {
+            // Every fiftieth is late, by more or less.
+            let lag = if row % 50 == 7 {
+                skew * 1000 * (1 + row % 7) / 7
+            } else {
+                0
+            };
+            world.act(&Action::Insert {
+                gap: 1 + row % 3,
+                lag,
+                changes: false,
+            });
+            world.act(&Action::Wait(1_500));
+            world.until_waiting();
+            world.act(&Action::Acknowledge {
+                sink: 0,
+                pick: 0,
+                many: 60,
+            });
+        }
+        world.now += skew * 1000;
+        world.finish();
+        world.server.rows.len() - world.sinks[0].kept.len()
+    };
+    for skew in [5, 60, 200] {
+        assert_eq!(lost(skew, 300), 0, "by up to {skew} s");
+    }
+    assert!(lost(600, 300) > 0);
+    assert_eq!(lost(600, 900), 0);
+    // What a cursor without a window loses.
+    assert!(lost(60, 0) > 10);
 }
 
 /// A stream at rest costs one request a look, and the looks become as rare as they may.

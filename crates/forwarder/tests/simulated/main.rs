@@ -120,3 +120,24 @@ fn rule_3_downtime_included() {
     assert!(ledger.late > 50, "{} late rows", ledger.late);
     assert_eq!(ledger.missing, Vec::<String>::new());
 }
+
+/// A position older than the API's memory is said, and what there is is delivered.
+#[test]
+fn a_position_older_than_ninety_days_is_gone_on_from() {
+    let options = Options {
+        records: 60,
+        rate: 1.0,
+        ..Options::default()
+    };
+    let mut world = World::new(options, 60);
+    world.live(Duration::from_secs(900), Killed::Gently).unwrap();
+    assert!(!world.was_beyond_retention);
+    world.pause_rows();
+    world.pass(Duration::from_secs(100 * 24 * 3600));
+    let before = world.file_lens();
+    world.add_rows(20);
+    world.live(Duration::from_secs(900), Killed::Gently).unwrap();
+    assert!(world.was_beyond_retention);
+    assert!(world.file_lens()[0] > before[0]);
+    assert_eq!(world.compare_with_ledger().missing, Vec::<String>::new());
+}

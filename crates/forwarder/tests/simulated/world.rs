@@ -78,6 +78,8 @@ pub struct World {
     config: Config,
     /// How long the world has been there.
     age: Duration,
+    /// Whether the last life began from a position older than what the API keeps.
+    pub was_beyond_retention: bool,
 }
 
 /// The API as one life sees it.
@@ -172,6 +174,7 @@ impl World {
             config: config::load(&path).unwrap(),
             folder,
             age: Duration::ZERO,
+            was_beyond_retention: false,
         }
     }
 
@@ -215,6 +218,7 @@ impl World {
             let run = Run::begin_with(&self.config, options, connect).await;
             let run = run.map_err(|error| error.to_string())?;
             let shared = run.shared().clone();
+            self.was_beyond_retention = shared.lock().tracks.iter().any(|track| track.seen.beyond_retention);
             let living = run.run();
             tokio::pin!(living);
             let end = begun + long;
@@ -271,6 +275,14 @@ impl World {
     /// No more rows are inserted.
     pub fn pause_rows(&mut self) {
         self.api.lock().unwrap().set_paused(self.age, true);
+    }
+
+    /// So many rows more on each stream.
+    pub fn add_rows(&mut self, count: u64) {
+        let mut api = self.api.lock().unwrap();
+        for stream in emulator::STREAMS {
+            api.add_rows(self.age, stream, count);
+        }
     }
 
     /// How long the world has been there.
