@@ -13,7 +13,6 @@ mod quote;
 mod read;
 mod reference;
 mod schema;
-mod secret;
 mod sink;
 mod source;
 mod start;
@@ -35,8 +34,8 @@ use toml::de::DeTable;
 
 pub use check::{MOST_WINDOW_IDS, ROWS_PER_PAGE, window_ids};
 pub use error::{Errors, Problem};
+pub use logferry_sinks::Secret;
 pub use schema::schema;
-pub use secret::Secret;
 pub use sink::{SinkConfig, SinkKind};
 pub use source::{FileSource, Kondado, RateLimit, Source, Stdin};
 pub use start::Start;

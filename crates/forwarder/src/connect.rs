@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
 
 use logferry_kondado::answer::Failure;
 use logferry_kondado::limiter::Limiter;
 use rustix::fs::Access;
 
-use crate::config::{Config, Kondado, SinkKind, Source};
-use crate::positions;
+use crate::config::{Config, Kondado, SinkConfig, SinkKind, Source};
+use crate::outlets;
+use crate::positions::{self, Limiters};
 
 /// What was found of a source or a sink.
 #[derive(Debug)]
@@ -32,9 +32,10 @@ impl fmt::Display for Probed {
 /// Tries everything that a configuration names, one after the other.
 pub async fn probe(config: &Config) -> Vec<Probed> {
     let mut probed = Vec::new();
+    let limiters = Limiters::default();
     for (name, source) in &config.sources {
         match source {
-            Source::Kondado(kondado) => api(name, kondado, &mut probed).await,
+            Source::Kondado(kondado) => api(name, kondado, &limiters.of(config, kondado), &mut probed).await,
             Source::File(file) => probed.push(Probed {
                 what: format!("source {name}"),
                 found: match std::fs::File::open(&file.path) {
@@ -48,13 +49,25 @@ pub async fn probe(config: &Config) -> Vec<Probed> {
     for (name, sink) in &config.sinks {
         probed.push(Probed {
             what: format!("sink {name}"),
-            found: sink_found(&sink.kind),
+            found: sink_found(name, sink).await,
         });
     }
+    probed.push(Probed {
+        what: "state".to_owned(),
+        found: writable(&config.state.dir, existing(&config.state.dir)),
+    });
+    probed.push(Probed {
+        what: "dead letters".to_owned(),
+        found: match config.dead_letter.path.parent() {
+            // The folder of the state is made.
+            Some(dir) if dir == config.state.dir => writable(&config.dead_letter.path, existing(dir)),
+            _ => file_found(&config.dead_letter.path),
+        },
+    });
     probed
 }
 
-async fn api(name: &str, kondado: &Kondado, probed: &mut Vec<Probed>) {
+async fn api(name: &str, kondado: &Kondado, limiter: &Limiter, probed: &mut Vec<Probed>) {
     let mut say = |stream: Option<&str>, found| {
         let stream = stream.map(|stream| format!(", {stream}")).unwrap_or_default();
         probed.push(Probed {
@@ -66,8 +79,6 @@ async fn api(name: &str, kondado: &Kondado, probed: &mut Vec<Probed>) {
         Ok(client) => client,
         Err(error) => return say(None, Err(error.to_string())),
     };
-    let limit = &kondado.rate_limit;
-    let limiter = Limiter::new(limit.requests_per_minute, Duration::from_millis(limit.min_interval_ms));
     for stream in &kondado.streams {
         let permit = limiter.permit().await;
         let answer = client.page(*stream, 0, kondado.client_ids.first().copied()).await;
@@ -84,17 +95,34 @@ async fn api(name: &str, kondado: &Kondado, probed: &mut Vec<Probed>) {
     }
 }
 
-fn sink_found(kind: &SinkKind) -> Result<String, String> {
-    let SinkKind::File(config) = kind else {
-        return Ok("stdout of whoever runs it".to_owned());
-    };
-    let path = &config.path;
-    // A file that is not there will be made; nothing is made here.
+async fn sink_found(name: &str, sink: &SinkConfig) -> Result<String, String> {
+    match &sink.kind {
+        SinkKind::Stdout(_) => Ok("stdout of whoever runs it".to_owned()),
+        SinkKind::File(config) => file_found(&config.path),
+        service => {
+            let opened = outlets::service(name, service, &sink.request);
+            opened.map_err(|error| error.to_string())?.probe().await?;
+            Ok("answers, and knows who asks".to_owned())
+        }
+    }
+}
+
+/// Whether a file can be written, or made where it is not there yet. Nothing is made here.
+fn file_found(path: &Path) -> Result<String, String> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let tried = if path.exists() { path } else { dir };
+    writable(path, if path.exists() { path } else { dir })
+}
+
+/// The nearest folder that is there: those below it will be made.
+fn existing(dir: &Path) -> &Path {
+    let mut folders = dir.ancestors().filter(|dir| !dir.as_os_str().is_empty());
+    folders.find(|dir| dir.exists()).unwrap_or(Path::new("."))
+}
+
+fn writable(path: &Path, tried: &Path) -> Result<String, String> {
     match rustix::fs::access(tried, Access::WRITE_OK) {
         Ok(()) => Ok(format!("{} can be written", path.display())),
         Err(error) => Err(format!("{}: {error}", tried.display())),

@@ -5,6 +5,9 @@
 
 use std::collections::VecDeque;
 
+/// So many records wait at most behind one that a sink does not keep yet, so that positions take bounded memory.
+const MOST_WAITING: usize = 100_000;
+
 /// Where a record ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Mark {
@@ -91,6 +94,11 @@ impl Lines {
         self.readers.iter().all(|reader| reader.waiting.is_empty())
     }
 
+    /// Whether more records may be offered: no sink has kept too many beyond one that it does not keep.
+    pub fn has_room(&self) -> bool {
+        self.readers.iter().all(|reader| reader.waiting.len() < MOST_WAITING)
+    }
+
     /// How many records are on their way to a sink.
     pub fn in_flight(&self, reader: usize) -> usize {
         self.readers[reader].in_flight
@@ -121,5 +129,24 @@ mod tests {
             }
             prop_assert_eq!(lines.in_flight(0), 0);
         }
+    }
+
+    #[test]
+    fn what_waits_behind_a_record_is_bounded() {
+        let mut lines = Lines::new([Mark::default()]);
+        let marks = (1..).map(|records| Mark {
+            records,
+            ..Mark::default()
+        });
+        for mark in marks.take(MOST_WAITING) {
+            assert!(lines.has_room());
+            let number = lines.offer(0, mark).unwrap();
+            if number > 0 {
+                lines.acknowledge(0, number);
+            }
+        }
+        assert!(!lines.has_room());
+        lines.acknowledge(0, 0);
+        assert!(lines.has_room());
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use logferry_sinks::exchange::OpenError;
 use logferry_sinks::file::{FileMark, FileSink};
 use logferry_sinks::stdout::StdoutSink;
-use logferry_sinks::{DeadLetters, Delivery, Sink};
+use logferry_sinks::{DeadLetters, Delivery, Sink, retry};
 
 use crate::checkpoint::FilePlace;
 use crate::config::{Config, SinkKind};
@@ -50,6 +51,7 @@ pub async fn open(
                 file = Some(sink.clone());
                 sink
             }
+            service => self::service(name, service, &sink.request)?,
         };
         let report = SinkReport {
             shared: shared.clone(),
@@ -65,4 +67,17 @@ pub async fn open(
         opened.files.push(file);
     }
     Ok(opened)
+}
+
+/// The sink of a service. Nothing is sent to it yet.
+pub fn service(name: &str, kind: &SinkKind, request: &retry::Settings) -> Result<Arc<dyn Sink>, Error> {
+    let opened = kind.service().map(|config| config.open(request));
+    let failed = |error: OpenError| Error::Service {
+        name: name.to_owned(),
+        error,
+    };
+    match opened {
+        Some(opened) => opened.map_err(failed),
+        None => Err(failed(OpenError::no_service(kind.type_name()))),
+    }
 }

@@ -114,7 +114,7 @@ pub struct Limiters(Arc<Mutex<BTreeMap<(String, String), Limiter>>>);
 
 impl Limiters {
     /// The quota of a source's key; sources with the same key share it, the strictest of theirs.
-    fn of(&self, config: &Config, kondado: &config::Kondado) -> Limiter {
+    pub(crate) fn of(&self, config: &Config, kondado: &config::Kondado) -> Limiter {
         let name = |kondado: &config::Kondado| {
             let endpoint = kondado.endpoint.trim_end_matches('/').to_ascii_lowercase();
             (endpoint, kondado.key.expose().to_owned())

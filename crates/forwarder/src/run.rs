@@ -14,6 +14,7 @@ use std::time::Duration;
 use logferry_kondado::client::Client;
 use logferry_mapper::Mapper;
 use logferry_sinks::delivery::Drained;
+use logferry_sinks::exchange::OpenError;
 use logferry_sinks::file::FileSink;
 use logferry_sinks::{DeadLetters, dead_letter, file};
 use tokio::task::JoinSet;
@@ -48,6 +49,14 @@ pub enum Error {
     /// A sink's file cannot be used.
     #[error(transparent)]
     SinkFile(#[from] file::OpenError),
+    /// A sink cannot be made.
+    #[error("sink {name}: {error}")]
+    Service {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: OpenError,
+    },
     /// The dead letters cannot be kept.
     #[error(transparent)]
     DeadLetters(#[from] dead_letter::OpenError),

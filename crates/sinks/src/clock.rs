@@ -4,6 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logferry_model::Timestamp;
 
+/// The time in milliseconds since 1970.
+pub(crate) fn now_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// The time as `2026-11-20T17:00:00.000Z`.
 pub(crate) fn utc(time: SystemTime) -> String {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();

@@ -29,13 +29,17 @@
 
 pub mod batch;
 mod clock;
+pub mod datadog_logs;
 pub mod dead_letter;
 pub mod delivery;
 pub mod event;
+pub mod exchange;
 pub mod file;
+pub mod http;
 mod journal;
 pub mod retry;
 mod seconds;
+pub mod secret;
 pub mod select;
 pub mod sink;
 pub mod stdout;
@@ -43,7 +47,9 @@ pub mod stdout;
 pub use dead_letter::{DeadLetters, Letter};
 pub use delivery::{Delivery, Drained, GivenUp, Origin, Refused, Report, Retrying, Settled};
 pub use event::{Event, Ticket, Unit};
+pub use exchange::Service;
 pub use file::{FileMark, FileSink};
+pub use secret::Secret;
 pub use select::Selection;
-pub use sink::{Fate, Later, Sending, Sink, Verdict};
+pub use sink::{Fate, Later, Parts, Sending, Sink, Trying, Verdict};
 pub use stdout::StdoutSink;

@@ -26,8 +26,14 @@ pub struct Settings {
     #[serde(deserialize_with = "seconds::deserialize")]
     #[schemars(range(min = 0))]
     pub retry_max_duration_secs: f64,
-    /// Most requests under way at a time. Events of one connection always go one request after the other.
-    pub concurrency: NonZeroUsize,
+    /// Most requests under way at a time; there are fewer while the service is slow to take them. Events of one connection always go one
+    /// request after the other. 1 for `stdout` and `file`, 8 for services by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<NonZeroUsize>,
+    /// How long a request may take before it counts as failed: 60 by default. Only for sinks that make requests.
+    #[serde(deserialize_with = "seconds::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub timeout_secs: Option<f64>,
 }
 
 impl Default for Settings {
@@ -36,7 +42,8 @@ impl Default for Settings {
             retry_attempts: None,
             retry_initial_backoff_secs: 1.0,
             retry_max_duration_secs: 30.0,
-            concurrency: NonZeroUsize::MIN,
+            concurrency: None,
+            timeout_secs: None,
         }
     }
 }
@@ -52,6 +59,11 @@ impl Settings {
         let backoff = backoff.min(self.retry_max_duration_secs);
         let asked = asked.unwrap_or_default().min(MOST_ASKED);
         asked.saturating_add(seconds::duration(backoff * random.clamp(0.0, 1.0)))
+    }
+
+    /// How long a request may take.
+    pub fn timeout(&self) -> Duration {
+        seconds::duration(self.timeout_secs.unwrap_or(60.0))
     }
 
     /// Whether an event that failed so many times becomes a dead letter.

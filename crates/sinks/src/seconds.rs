@@ -24,3 +24,8 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
         ))
     }
 }
+
+/// Reads a number of seconds that may be absent.
+pub(crate) fn option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    deserialize(deserializer).map(Some)
+}

@@ -4,23 +4,44 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::batch::Limits;
 use crate::event::Event;
 
 /// What becomes of a batch, later.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 
+/// Whether it went well, later.
+pub type Trying<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 'a>>;
+
 /// Where events go. Batching, retries, order and dead letters are the same for all sinks and are not a sink's business.
 pub trait Sink: Send + Sync + 'static {
+    /// What it takes at once.
+    fn limits(&self) -> Limits {
+        Limits::NONE
+    }
+
+    /// How many bytes of a batch an event takes.
+    fn size(&self, event: &Event) -> usize {
+        // With the line end.
+        event.text.len() + 1
+    }
+
+    /// Why an event must not be sent at all, if so: it becomes a dead letter with this reason. `size` is its size, `now` in milliseconds since
+    /// 1970.
+    fn refuses(&self, _event: &Event, _size: usize, _now: i64) -> Option<String> {
+        None
+    }
+
     /// Sends a batch once. It must say [`Verdict::Delivered`] only of what the service has promised to keep: an answer read in full, a delivery report, an fsync.
     ///
     /// Dropping the future must leave nothing half done that a later call does not mend.
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a>;
 
     /// Whether what it needs is there, for `logferry check --connect`. Sends no event.
-    fn probe(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+    fn probe(&self) -> Trying<'_>;
 
     /// Called once, after the last batch.
-    fn close(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn close(&self) -> Trying<'_> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -32,8 +53,9 @@ pub enum Verdict {
     Delivered,
     /// None of it is known to be kept; another attempt may succeed.
     Retry(Later),
-    /// The batch is larger than the service takes: it is split, and a single event becomes a dead letter.
-    TooLarge(String),
+    /// The batch cannot be taken as it is, because it is too large or because of something in it: it goes in parts, and a single event becomes
+    /// a dead letter.
+    Divide(Parts, String),
     /// Each event by itself, in the order of the batch.
     Each(Vec<Fate>),
     /// Nothing can be sent until a person mends something, such as a key that is refused. Everything is kept, and tried again from time to
@@ -43,6 +65,15 @@ pub enum Verdict {
     Closed,
 }
 
+/// How a batch is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// Into halves.
+    Halves,
+    /// Each event alone.
+    Singles,
+}
+
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -50,6 +81,8 @@ pub enum Fate {
     Delivered,
     /// Another attempt may succeed.
     Retry(Later),
+    /// The service did not look at it, because of another event of the batch: it goes again at once, and no attempt is counted.
+    Untried,
     /// The service refuses it for good, in these words.
     Rejected(String),
 }

@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::event::Event;
 use crate::file::lines;
-use crate::sink::{Later, Sending, Sink, Verdict};
+use crate::sink::{Later, Sending, Sink, Trying, Verdict};
 
 /// How long to wait for a reader where the output does not wait by itself.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -110,7 +109,7 @@ impl<W: Write + Send + 'static> Sink for StdoutSink<W> {
         })
     }
 
-    fn probe(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn probe(&self) -> Trying<'_> {
         Box::pin(async { Ok(()) })
     }
 }

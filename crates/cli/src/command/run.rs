@@ -78,7 +78,9 @@ pub fn exit_of(error: &service::Error) -> Exit {
         service::Error::Telemetry { .. } => Exit::Io,
         service::Error::Signals(_) | service::Error::Killed => Exit::Failure,
         service::Error::Run(error) => match error {
-            run::Error::Config(_) | run::Error::Source(source::Error::Config { .. }) => Exit::Config,
+            run::Error::Config(_) | run::Error::Service { .. } | run::Error::Source(source::Error::Config { .. }) => {
+                Exit::Config
+            }
             run::Error::Checkpoint(checkpoint::Error::Io { .. })
             | run::Error::SinkFile(_)
             | run::Error::DeadLetters(_)

@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use axum::http::Uri;
-use logferry_sinks::dead_letter;
+use logferry_sinks::exchange::Problem;
 use logferry_sinks::select::Selection;
+use logferry_sinks::{Service, dead_letter};
 
 use super::read::{Reader, Table};
 use super::sink::Common;
@@ -185,6 +186,44 @@ pub fn sink_kind(reader: &mut Reader<'_>, table: &Table<'_>, kind: &SinkKind) {
                 from_one(reader, &rotate, "interval_secs", file.rotate.interval_secs.unwrap_or(1));
             }
         }
+        service => {
+            let problems = service.service().map(Service::problems).unwrap_or_default();
+            for Problem { key, message } in problems {
+                let at = place_of(table, key);
+                if reader.is_known(&at) {
+                    reader.wrong(at, message);
+                }
+            }
+        }
+    }
+}
+
+/// The place of a key, with dots for tables.
+fn place_of(table: &Table<'_>, key: &str) -> Range<usize> {
+    match key.split_once('.') {
+        Some((name, rest)) => table
+            .child(name)
+            .map_or_else(|| table.place(name), |child| place_of(&child, rest)),
+        None => table.place(key),
+    }
+}
+
+/// Checks how much goes at once against what the sink takes.
+pub fn sink_bounds(reader: &mut Reader<'_>, table: &Table<'_>, kind: &SinkKind, common: &Common) {
+    let limits = kind.limits();
+    let set = [
+        ("batch.max_bytes", common.batch.max_bytes, limits.max_bytes, "bytes"),
+        ("batch.max_events", common.batch.max_events, limits.max_events, "events"),
+    ];
+    for (key, set, most, what) in set {
+        if set.is_some_and(|set| set.get() > most) {
+            let message = format!("`{}` takes {most} {what} at once at most", kind.type_name());
+            reader.wrong(place_of(table, key), message);
+        }
+    }
+    if common.request.timeout_secs.is_some() && kind.service().is_none() {
+        let message = format!("`{}` makes no requests, so it has no timeout", kind.type_name());
+        reader.wrong(place_of(table, "request.timeout_secs"), message);
     }
 }
 
@@ -218,6 +257,7 @@ pub fn sink(reader: &mut Reader<'_>, table: &Table<'_>, common: &Common, select:
         let waits = [
             ("retry_initial_backoff_secs", common.request.retry_initial_backoff_secs),
             ("retry_max_duration_secs", common.request.retry_max_duration_secs),
+            ("timeout_secs", common.request.timeout_secs.unwrap_or(1.0)),
         ];
         for (key, seconds) in waits {
             if seconds <= 0.0 {

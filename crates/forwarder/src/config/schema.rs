@@ -5,13 +5,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use logferry_sinks::dead_letter;
 use logferry_sinks::select::Selection;
-use logferry_sinks::{dead_letter, file, stdout};
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::sink::Common;
+use super::sink::{Common, SinkKind};
 use super::{FileSource, Kondado, State, Stdin, Telemetry, TopLevel};
 
 /// logferry's configuration file, which is TOML.
@@ -118,14 +118,15 @@ impl JsonSchema for Sink {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let common = [Selection::json_schema(generator), Common::json_schema(generator)];
-        let variant = |kind, own| {
-            let [select, common] = common.clone();
+        let variants = SinkKind::schemas(generator).into_iter().map(|(kind, own, is_service)| {
+            let [select, mut common] = common.clone();
+            if !is_service && let Some(request) = common.pointer_mut("/properties/request/properties") {
+                // Only a service is asked.
+                request.as_object_mut().map(|keys| keys.remove("timeout_secs"));
+            }
             variant(kind, &[own, select, common])
-        };
-        let variants = [
-            variant("stdout", stdout::Config::json_schema(generator)),
-            variant("file", file::Config::json_schema(generator)),
-        ];
+        });
+        let variants: Vec<Schema> = variants.collect();
         json_schema!({"oneOf": variants})
     }
 }

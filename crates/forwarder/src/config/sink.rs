@@ -1,8 +1,9 @@
 //! `[sinks.NAME]`: where events go.
 
+use logferry_sinks::batch::{self, Limits};
 use logferry_sinks::select::Selection;
-use logferry_sinks::{batch, file, retry, stdout};
-use schemars::JsonSchema;
+use logferry_sinks::{Service, datadog_logs, file, http, retry, stdout};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::read::{Reader, Table, keys_of};
@@ -38,25 +39,83 @@ impl SinkConfig {
     }
 }
 
-/// What a sink is.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SinkKind {
-    /// Standard output.
-    Stdout(stdout::Config),
-    /// A file.
-    File(file::Config),
+/// The types of sinks, once and for all: what is between the braces has a service behind it.
+macro_rules! sink_kinds {
+    (
+        $($(#[$doc:meta])* $name:literal => $kind:ident($config:ty),)*
+        { $($(#[$service_doc:meta])* $service_name:literal => $service:ident($service_config:ty),)* }
+    ) => {
+        /// What a sink is.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum SinkKind {
+            $($(#[$doc])* $kind($config),)*
+            $($(#[$service_doc])* $service(Box<$service_config>),)*
+        }
+
+        /// The types of sinks.
+        pub const TYPES: &[&str] = &[$($name,)* $($service_name,)*];
+
+        impl SinkKind {
+            /// Its `type`.
+            pub fn type_name(&self) -> &'static str {
+                match self {
+                    $(SinkKind::$kind(_) => $name,)*
+                    $(SinkKind::$service(_) => $service_name,)*
+                }
+            }
+
+            /// The settings of the service behind it, if there is one.
+            pub fn service(&self) -> Option<&dyn Service> {
+                match self {
+                    $(SinkKind::$kind(_) => None,)*
+                    $(SinkKind::$service(config) => Some(config.as_ref()),)*
+                }
+            }
+
+            fn read<'a>(reader: &mut Reader<'a>, table: &Table<'a>, kind: &str) -> Option<SinkKind> {
+                match kind {
+                    $($name => reader.read_fields(table).map(SinkKind::$kind),)*
+                    $($service_name => reader.read_fields(table).map(|config| SinkKind::$service(Box::new(config))),)*
+                    _ => None,
+                }
+            }
+
+            fn keys(kind: &str) -> Vec<String> {
+                match kind {
+                    $($name => keys_of::<$config>(),)*
+                    $($service_name => keys_of::<$service_config>(),)*
+                    _ => Vec::new(),
+                }
+            }
+
+            /// The schemas of the types' own settings, and whether there is a service behind them.
+            pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema, bool)> {
+                vec![
+                    $(($name, <$config>::json_schema(generator), false),)*
+                    $(($service_name, <$service_config>::json_schema(generator), true),)*
+                ]
+            }
+        }
+    };
 }
 
-/// The types of sinks.
-pub const TYPES: [&str; 2] = ["stdout", "file"];
+sink_kinds! {
+    /// Standard output.
+    "stdout" => Stdout(stdout::Config),
+    /// A file.
+    "file" => File(file::Config),
+    {
+        /// Any endpoint.
+        "http" => Http(http::Config),
+        /// Datadog's logs.
+        "datadog_logs" => DatadogLogs(datadog_logs::Config),
+    }
+}
 
 impl SinkKind {
-    /// Its `type`.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            SinkKind::Stdout(_) => "stdout",
-            SinkKind::File(_) => "file",
-        }
+    /// What it takes at once.
+    pub fn limits(&self) -> Limits {
+        self.service().map_or(Limits::NONE, Service::limits)
     }
 }
 
@@ -105,20 +164,14 @@ impl Default for Buffer {
 
 /// Reads a sink.
 pub fn read<'a>(reader: &mut Reader<'a>, table: &Table<'a>) -> Option<SinkConfig> {
-    let kind = reader.kind(table, &TYPES)?;
+    let kind = reader.kind(table, TYPES)?;
     let mut keys = vec!["type".to_owned()];
-    keys.extend(match kind {
-        "stdout" => keys_of::<stdout::Config>(),
-        _ => keys_of::<file::Config>(),
-    });
+    keys.extend(SinkKind::keys(kind));
     keys.extend(keys_of::<Common>());
     keys.extend(keys_of::<Selection>());
     reader.unknown_keys(table, &keys, "field");
 
-    let kind = match kind {
-        "stdout" => reader.read_fields(table).map(SinkKind::Stdout),
-        _ => reader.read_fields(table).map(SinkKind::File),
-    };
+    let kind = SinkKind::read(reader, table, kind);
     let common: Option<Common> = reader.read_fields(table);
     let select: Option<Selection> = reader.read_fields(table);
     if let Some(kind) = &kind {
@@ -126,6 +179,9 @@ pub fn read<'a>(reader: &mut Reader<'a>, table: &Table<'a>) -> Option<SinkConfig
     }
     if let (Some(common), Some(select)) = (&common, &select) {
         check::sink(reader, table, common, select);
+    }
+    if let (Some(kind), Some(common)) = (&kind, &common) {
+        check::sink_bounds(reader, table, kind, common);
     }
     let (kind, common, select) = (kind?, common?, select?);
     Some(SinkConfig {

@@ -124,7 +124,26 @@ impl Text {
                 }
             }
         }
+        // A record that is tried again and again holds up its lane alone; the others go on, but not without end.
+        while !self.positions_have_room(around) {
+            let waited = async {
+                tokio::select! {
+                    () = around.shared.taken[self.index].notified() => true,
+                    () = around.stop.cancelled() => false,
+                }
+            };
+            if !runtime.block_on(waited) {
+                return false;
+            }
+        }
         !around.stop.is_cancelled()
+    }
+
+    fn positions_have_room(&self, around: &Surroundings) -> bool {
+        match &around.shared.lock().tracks[self.track].positions {
+            Positions::Lines(lines) => lines.has_room(),
+            Positions::Rows(_) => true,
+        }
     }
 
     fn hand_over(&self, around: &Surroundings, runtime: &Handle, found: Vec<Found>, records: &mut u64, offset: u64) {

@@ -1,6 +1,7 @@
 //! The engine of a delivery: it owns the queue, and is told by the sink what became of each batch.
 
 mod answers;
+mod concurrency;
 
 use std::sync::Arc;
 
@@ -8,19 +9,23 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{info, warn};
 
-use super::queue::{Complete, Item, Queue};
+use super::queue::{Complete, Item, Queue, keys};
 use super::report::{GivenUp, Report, Settled};
 use super::{Drained, Inbox, Shared, State};
+use crate::batch::Bounds;
+use crate::clock;
 use crate::dead_letter::{DeadLetters, Letter};
 use crate::event::Event;
 use crate::sink::{Sink, Verdict};
 use crate::{batch, retry};
+use concurrency::Concurrency;
 
 pub(super) struct Engine {
     name: Arc<str>,
     sink: Arc<dyn Sink>,
-    batch: batch::Settings,
+    batch: Bounds,
     retry: retry::Settings,
+    concurrency: Concurrency,
     letters: DeadLetters,
     report: Arc<dyn Report>,
     shared: Arc<Shared>,
@@ -59,15 +64,18 @@ impl Engine {
         report: Arc<dyn Report>,
         shared: Arc<Shared>,
     ) -> Engine {
+        let limits = sink.limits();
+        let concurrency = retry.concurrency.unwrap_or(limits.usual.concurrency);
         Engine {
             name,
             sink,
-            batch,
+            batch: batch.within(&limits),
             retry,
+            concurrency: Concurrency::up_to(concurrency),
             letters,
             report,
             shared,
-            queue: Queue::default(),
+            queue: Queue::new(concurrency.get() > 1),
             tasks: JoinSet::new(),
             under_way: Vec::new(),
             failures: 0,
@@ -108,7 +116,7 @@ impl Engine {
         };
         let complete: Vec<Complete> = units
             .into_iter()
-            .filter_map(|unit| self.queue.push(unit, now))
+            .filter_map(|unit| self.queue.push(unit, now, |event| self.sink.size(event)))
             .collect();
         if !complete.is_empty() {
             self.settled(Settled::default(), &complete);
@@ -117,13 +125,17 @@ impl Engine {
     }
 
     fn has_slot(&self) -> bool {
-        self.gate.is_none() && self.tasks.len() < self.retry.concurrency.get()
+        self.gate.is_none() && self.tasks.len() < self.concurrency.now()
     }
 
     fn start_batches(&mut self, now: Instant, is_draining: bool) {
         while self.has_slot()
             && let Some(items) = self.queue.batch(&self.batch, now, is_draining)
         {
+            let items = self.sort_out(items);
+            if items.is_empty() {
+                continue;
+            }
             let events: Vec<Event> = items.iter().map(|item| item.event.clone()).collect();
             let sink = Arc::clone(&self.sink);
             let task = self
@@ -132,6 +144,27 @@ impl Engine {
             let round = self.round;
             self.under_way.push((task.id(), Job::Batch { items, round }));
         }
+    }
+
+    /// Takes those out of a batch that must not be sent.
+    fn sort_out(&mut self, items: Vec<Item>) -> Vec<Item> {
+        let (mut good, mut refused) = (Vec::with_capacity(items.len()), Vec::new());
+        let now = clock::now_millis();
+        for item in items {
+            match self.sink.refuses(&item.event, item.size, now) {
+                Some(reason) => refused.push((item, reason)),
+                None => good.push(item),
+            }
+        }
+        if !refused.is_empty() {
+            let mut free = keys(refused.iter().map(|(item, _)| item));
+            for key in keys(&good) {
+                free.remove(&key);
+            }
+            self.queue.release(free, Vec::new(), None);
+            self.keep(refused);
+        }
+        good
     }
 
     /// When there will be something to do by itself. While all slots are taken, the end of a task comes first.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::report::GivenUp;
-use crate::batch;
+use crate::batch::Bounds;
 use crate::event::{Event, Ticket, Unit};
 
 /// An event on its way.
@@ -21,13 +21,8 @@ pub(super) struct Item {
     /// It goes in no larger batch than this: halves of a batch that was too large are not joined again.
     pub(super) at_most: usize,
     since: Instant,
-}
-
-impl Item {
-    fn size(&self) -> usize {
-        // With the line end, or what a format has in its place.
-        self.event.text.len() + 1
-    }
+    /// The bytes of a batch that it takes.
+    pub(super) size: usize,
 }
 
 /// Events that wait. A key whose events are under way, or wait for another attempt, gives none to other batches.
@@ -41,6 +36,8 @@ pub(super) struct Queue {
     units: BTreeMap<u64, Open>,
     next_order: u64,
     next_unit: u64,
+    /// Whether a batch takes all it can of a lane before it goes to the next, so that other batches find lanes that are free.
+    by_lane: bool,
     /// What stands in lanes.
     events: usize,
     bytes: usize,
@@ -71,8 +68,16 @@ pub(super) struct Complete {
 }
 
 impl Queue {
+    /// An empty one. Without `by_lane`, events go in the order of reading, whatever their keys.
+    pub(super) fn new(by_lane: bool) -> Queue {
+        Queue {
+            by_lane,
+            ..Queue::default()
+        }
+    }
+
     /// Takes a unit in; one without events is complete at once.
-    pub(super) fn push(&mut self, unit: Unit, now: Instant) -> Option<Complete> {
+    pub(super) fn push(&mut self, unit: Unit, now: Instant, size: impl Fn(&Event) -> usize) -> Option<Complete> {
         let (ticket, left, bytes) = (unit.ticket, unit.events.len(), unit.bytes());
         if left == 0 {
             return Some(Complete { ticket, bytes });
@@ -82,6 +87,7 @@ impl Queue {
         self.units.insert(number, Open { ticket, left, bytes });
         for event in unit.events {
             let item = Item {
+                size: size(&event),
                 event,
                 order: self.next_order,
                 unit: number,
@@ -91,7 +97,7 @@ impl Queue {
             };
             self.next_order += 1;
             self.events += 1;
-            self.bytes += item.size();
+            self.bytes += item.size;
             let lane = self.lanes.entry(Arc::clone(&item.event.key)).or_default();
             if lane.items.is_empty() && !lane.is_held {
                 self.ready.insert(item.order, Arc::clone(&item.event.key));
@@ -102,32 +108,39 @@ impl Queue {
     }
 
     /// The next batch, if one is due: it is full, its time is up, or it is another attempt.
-    pub(super) fn batch(&mut self, settings: &batch::Settings, now: Instant, is_draining: bool) -> Option<Vec<Item>> {
-        let is_full = self.bytes >= settings.max_bytes || self.events >= settings.max_events;
-        if !is_draining && !is_full && self.head_due(settings)? > now {
+    pub(super) fn batch(&mut self, bounds: &Bounds, now: Instant, is_draining: bool) -> Option<Vec<Item>> {
+        let is_full = self.bytes >= bounds.max_bytes || self.events >= bounds.max_events;
+        if !is_draining && !is_full && self.head_due(bounds)? > now {
             return None;
         }
-        let (mut batch, mut keys) = (Vec::new(), BTreeSet::new());
-        let (mut bytes, mut room) = (0, settings.max_events.max(1));
+        let (mut batch, mut keys) = (Gathered::new(bounds), BTreeSet::new());
         while let Some((&order, key)) = self.ready.first_key_value() {
             let key = Arc::clone(key);
             let Some(lane) = self.lanes.get_mut(&key) else { break };
-            let fits = |item: &Item| {
-                batch.is_empty() || (batch.len() < room.min(item.at_most) && bytes + item.size() <= settings.max_bytes)
-            };
-            if !lane.items.front().is_some_and(fits) {
+            let before = batch.items.len();
+            while lane.items.front().is_some_and(|item| batch.fits(item))
+                && let Some(item) = lane.items.pop_front()
+            {
+                batch.take(item);
+                if !self.by_lane && !bounds.one_key {
+                    break;
+                }
+            }
+            if batch.items.len() == before {
                 break;
             }
-            let Some(item) = lane.items.pop_front() else { break };
             self.ready.remove(&order);
             if let Some(next) = lane.items.front() {
                 self.ready.insert(next.order, Arc::clone(&key));
             }
             keys.insert(key);
-            bytes += item.size();
-            room = room.min(item.at_most);
-            batch.push(item);
+            if bounds.one_key {
+                break;
+            }
         }
+        let Gathered {
+            items: batch, bytes, ..
+        } = batch;
         self.events -= batch.len();
         self.bytes -= bytes;
         for key in keys {
@@ -142,20 +155,20 @@ impl Queue {
     }
 
     /// When the next batch is due.
-    fn head_due(&self, settings: &batch::Settings) -> Option<Instant> {
+    fn head_due(&self, bounds: &Bounds) -> Option<Instant> {
         let key = self.ready.first_key_value()?.1;
         let head = self.lanes.get(key)?.items.front()?;
         Some(if head.failures > 0 || head.at_most < usize::MAX {
             head.since
         } else {
-            head.since + settings.timeout()
+            head.since + bounds.timeout
         })
     }
 
     /// When there will be something to do by itself.
-    pub(super) fn next_due(&self, settings: &batch::Settings) -> Option<Instant> {
+    pub(super) fn next_due(&self, bounds: &Bounds) -> Option<Instant> {
         let waiting = self.waiting.first().map(|(due, _)| *due);
-        self.head_due(settings).into_iter().chain(waiting).min()
+        self.head_due(bounds).into_iter().chain(waiting).min()
     }
 
     /// Frees the lanes of a batch, and puts what is to be tried again at their heads; until `due`, those do not go.
@@ -163,7 +176,7 @@ impl Queue {
         let mut held = BTreeSet::new();
         for item in again.into_iter().rev() {
             self.events += 1;
-            self.bytes += item.size();
+            self.bytes += item.size;
             let key = Arc::clone(&item.event.key);
             self.lanes.entry(Arc::clone(&key)).or_default().items.push_front(item);
             held.insert(key);
@@ -230,6 +243,7 @@ impl Queue {
         *self = Queue {
             next_order: self.next_order,
             next_unit: self.next_unit,
+            by_lane: self.by_lane,
             ..Queue::default()
         };
         given_up
@@ -237,6 +251,54 @@ impl Queue {
 }
 
 /// The lanes of a batch.
-pub(super) fn keys(batch: &[Item]) -> BTreeSet<Arc<str>> {
-    batch.iter().map(|item| Arc::clone(&item.event.key)).collect()
+pub(super) fn keys<'i>(batch: impl IntoIterator<Item = &'i Item>) -> BTreeSet<Arc<str>> {
+    batch.into_iter().map(|item| Arc::clone(&item.event.key)).collect()
+}
+
+/// A batch that is being gathered.
+struct Gathered<'b> {
+    items: Vec<Item>,
+    bytes: usize,
+    room: usize,
+    /// When its oldest and its newest event were created.
+    created: Option<(i64, i64)>,
+    bounds: &'b Bounds,
+}
+
+impl<'b> Gathered<'b> {
+    fn new(bounds: &'b Bounds) -> Gathered<'b> {
+        Gathered {
+            items: Vec::new(),
+            bytes: 0,
+            room: bounds.max_events,
+            created: None,
+            bounds,
+        }
+    }
+
+    /// Whether an event may be in it. The first one always may.
+    fn fits(&self, item: &Item) -> bool {
+        let is_in_span = |span: u64| {
+            let (oldest, newest) = self.created_with(item);
+            newest.abs_diff(oldest) <= span
+        };
+        self.items.is_empty()
+            || (self.items.len() < self.room.min(item.at_most)
+                && item.size <= self.bounds.max_bytes.saturating_sub(self.bytes)
+                && self.bounds.span_millis.is_none_or(is_in_span))
+    }
+
+    fn created_with(&self, item: &Item) -> (i64, i64) {
+        let created = item.event.created_millis;
+        self.created.map_or((created, created), |(oldest, newest)| {
+            (oldest.min(created), newest.max(created))
+        })
+    }
+
+    fn take(&mut self, item: Item) {
+        self.created = Some(self.created_with(&item));
+        self.bytes += item.size;
+        self.room = self.room.min(item.at_most);
+        self.items.push(item);
+    }
 }

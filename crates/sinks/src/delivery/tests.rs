@@ -1,6 +1,7 @@
 mod world;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use proptest::prelude::*;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::batch::Limits;
 use crate::event::Event;
-use crate::sink::{Fate, Verdict};
+use crate::sink::{Fate, Parts, Verdict};
 use world::*;
 
 const NO_TIME: Duration = Duration::ZERO;
@@ -79,12 +81,10 @@ async fn rule_12_a_key_has_one_request_in_flight() {
         at_most(2),
         concurrently(3),
     );
-    world.push(units("aabbccaabbcc")).await;
+    world.push(units(&"aabbcc".repeat(4))).await;
     world.drain(60).await;
-    assert_eq!(
-        world.sink.requests(),
-        [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12]]
-    );
+    let pairs: Vec<_> = (0..12).map(|pair| [pair * 2 + 1, pair * 2 + 2]).collect();
+    assert_eq!(world.sink.requests(), pairs);
     assert_eq!(world.sink.seen().most_under_way, 3);
 }
 
@@ -120,7 +120,7 @@ async fn rule_12_what_is_tried_again_stays_at_the_head_of_its_key() {
 async fn rule_12_halves_of_a_batch_stay_at_the_head() {
     // Nothing with 3 in it is small enough.
     let answer = |_, ids: &[u128]| match ids.contains(&3) {
-        true => (NO_TIME, Verdict::TooLarge("at most 1 byte".to_owned())),
+        true => (NO_TIME, Verdict::Divide(Parts::Halves, "at most 1 byte".to_owned())),
         false => (NO_TIME, Verdict::Delivered),
     };
     let world = World::new(Scripted::new(answer), at_most(5), concurrently(2));
@@ -130,6 +130,92 @@ async fn rule_12_halves_of_a_batch_stay_at_the_head() {
     assert_eq!(world.sink.requests(), batches);
     assert_eq!(world.letters(), [3]);
     assert_eq!(world.counts.now().dead_lettered, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_go_at_a_time_grow_while_all_is_well_and_halve_after_a_failure() {
+    let sink = Scripted::new(|number, _| match number {
+        40 => (A_SECOND, Verdict::Retry(later(None))),
+        _ => (A_SECOND, Verdict::Delivered),
+    });
+    let world = World::new(sink, at_most(1), concurrently(8));
+    world.push(units(&"abcdefghijklmnopqrstuvwxyz".repeat(4))).await;
+    world.drain(600).await;
+    let seen = world.sink.seen();
+    assert_eq!(seen.most_under_way, 8);
+    let mut began = std::collections::BTreeMap::new();
+    for (at, _) in &seen.requests {
+        *began.entry(at).or_insert(0) += 1;
+    }
+    let failed_at = seen.requests[40].0;
+    let after: Vec<usize> = began
+        .iter()
+        .filter(|(at, _)| ***at > failed_at)
+        .map(|(_, count)| *count)
+        .collect();
+    assert!(began.values().take(3).eq([&1, &2, &2]), "{began:?}");
+    assert!(after[0] <= 4, "{after:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_has_one_key_where_the_sink_asks_for_it() {
+    let limits = Limits {
+        one_key: true,
+        ..Limits::NONE
+    };
+    let world = World::new(Scripted::within(limits, |_, _| None), at_most(3), concurrently(1));
+    world.push(units("abaaabc")).await;
+    world.drain(60).await;
+    let batches: [&[u128]; 4] = [&[1, 3, 4], &[2, 6], &[5], &[7]];
+    assert_eq!(world.sink.requests(), batches);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_looked_at_goes_again_at_once_and_is_no_failure() {
+    // Each request is refused from its second event on, as often as it has one.
+    let sink = Scripted::new(|_, ids| {
+        let fates = (0..ids.len()).map(|at| match at {
+            0 => Fate::Delivered,
+            1 => Fate::Rejected("bad".to_owned()),
+            _ => Fate::Untried,
+        });
+        (NO_TIME, Verdict::Each(fates.collect()))
+    });
+    let counted = retry::Settings {
+        retry_attempts: Some(0),
+        ..concurrently(1)
+    };
+    let world = World::new(sink, at_most(9), counted);
+    let begin = Instant::now();
+    world.push(units("aaaaaaa")).await;
+    world.drain(60).await;
+    assert_eq!(world.sink.seen().delivered, [1, 3, 5, 7]);
+    assert_eq!((world.letters(), begin.elapsed()), (vec![2, 4, 6], NO_TIME));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_stays_in_its_span_and_what_is_refused_is_not_sent() {
+    let sink = Scripted::within(
+        Limits {
+            span: Some(Duration::from_millis(10)),
+            ..Limits::NONE
+        },
+        |event, _| (event.created_millis == 5).then(|| "too old".to_owned()),
+    );
+    let world = World::new(sink, at_most(9), concurrently(1));
+    let created = [0, 10, 11, 5, 1, 30].into_iter().zip(1..);
+    let units = created.map(|(created, n)| {
+        let event = Event {
+            created_millis: created,
+            ..event(n.into(), "a", 1)
+        };
+        unit(n, vec![event])
+    });
+    world.push(units.collect()).await;
+    world.drain(60).await;
+    let batches: [&[u128]; 3] = [&[1, 2], &[3, 5], &[6]];
+    assert_eq!(world.sink.requests(), batches);
+    assert_eq!((world.letters(), world.counts.now().dead_lettered), (vec![4], 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,8 +320,8 @@ async fn at_the_deadline_what_is_left_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_waits_for_more_only_as_long_as_is_set() {
     let settings = batch::Settings {
-        max_events: 3,
-        timeout_secs: 10.0,
+        max_events: NonZeroUsize::new(3),
+        timeout_secs: Some(10.0),
         ..batch::Settings::default()
     };
     let world = World::new(
@@ -299,17 +385,22 @@ proptest! {
                 let asked = |random: &mut fastrand::Rng| later(random.bool().then(|| random.u64(0..50)));
                 let verdict = match random.u8(0..10) {
                     0..5 => Verdict::Delivered,
-                    5 => Verdict::TooLarge("too large".to_owned()),
+                    5 => Verdict::Divide(if random.bool() { Parts::Halves } else { Parts::Singles }, "too large".to_owned()),
                     6 | 7 => Verdict::Retry(asked(&mut random)),
                     _ => Verdict::Each(ids.iter().map(|_| match random.u8(0..4) {
                         0 => Fate::Rejected("refused".to_owned()),
                         1 => Fate::Retry(asked(&mut random)),
+                        2 if ids.len() > 1 => Fate::Untried,
                         _ => Fate::Delivered,
                     }).collect()),
                 };
                 (Duration::from_millis(random.u64(0..3000)), verdict)
             });
-            let batch = batch::Settings { max_events, max_bytes, timeout_secs: timeout.into() };
+            let batch = batch::Settings {
+                max_events: NonZeroUsize::new(max_events),
+                max_bytes: NonZeroUsize::new(max_bytes),
+                timeout_secs: Some(timeout.into()),
+            };
             let retry = retry::Settings { retry_attempts: attempts, ..concurrently(concurrency) };
             let world = World::with(sink, batch, retry, buffer, full_for_attempts);
             let (mut number, mut keys, mut record) = (0, BTreeMap::new(), 0);

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::config::{Compression, Config};
 use crate::event::Event;
 use crate::journal::{Files, Journal, Names, Rotation, System, inode_of, tend};
-use crate::sink::{Later, Sending, Sink, Verdict};
+use crate::sink::{Later, Sending, Sink, Trying, Verdict};
 
 /// A file, and how much of it is acknowledged; kept in the checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,12 +176,12 @@ impl Sink for FileSink {
         })
     }
 
-    fn probe(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn probe(&self) -> Trying<'_> {
         // It has been opened.
         Box::pin(async { Ok(()) })
     }
 
-    fn close(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn close(&self) -> Trying<'_> {
         Box::pin(async {
             self.tending.close();
             self.tending.wait().await;

@@ -9,7 +9,7 @@ use super::{Engine, ReaderGone};
 use crate::clock;
 use crate::delivery::queue::{Item, keys};
 use crate::delivery::report::Retrying;
-use crate::sink::{Fate, Later, Verdict};
+use crate::sink::{Fate, Later, Parts, Verdict};
 
 /// So long nothing is sent after a sink has stopped.
 const STOPPED: Duration = Duration::from_secs(60);
@@ -23,14 +23,18 @@ impl Engine {
                 self.delivered(&items);
             }
             Verdict::Retry(later) => self.failed(items, round, &later),
-            Verdict::TooLarge(reason) if items.len() <= 1 => {
+            Verdict::Divide(_, reason) if items.len() <= 1 => {
                 self.queue.release(keys(&items), Vec::new(), None);
                 self.keep(items.into_iter().map(|item| (item, reason.clone())).collect());
             }
-            Verdict::TooLarge(reason) => {
-                debug!(sink = %self.name, events = items.len(), reason, "the batch is too large and goes in halves");
-                let (keys, half) = (keys(&items), items.len().div_ceil(2));
-                items.iter_mut().for_each(|item| item.at_most = half);
+            Verdict::Divide(parts, reason) => {
+                debug!(sink = %self.name, events = items.len(), reason, "the batch is not taken and goes in parts");
+                let at_most = match parts {
+                    Parts::Halves => items.len().div_ceil(2),
+                    Parts::Singles => 1,
+                };
+                let keys = keys(&items);
+                items.iter_mut().for_each(|item| item.at_most = at_most);
                 self.queue.release(keys, items, None);
             }
             Verdict::Each(fates) if fates.len() != items.len() => {
@@ -69,6 +73,7 @@ impl Engine {
         if round == self.round {
             self.failures = self.failures.saturating_add(1);
             self.round += 1;
+            self.concurrency.shrink();
             let wait = self.retry.wait(self.failures, later.after, fastrand::f64());
             self.gate = self.gate.max(Instant::now().checked_add(wait));
             self.retrying(&later.reason, events, wait);
@@ -96,6 +101,7 @@ impl Engine {
             match fate {
                 Fate::Delivered => delivered.push(item),
                 Fate::Rejected(reason) => refused.push((item, reason)),
+                Fate::Untried => again.push(item),
                 Fate::Retry(later) => {
                     item.failures = item.failures.saturating_add(1);
                     if self.retry.is_exhausted(item.failures) {
@@ -109,17 +115,20 @@ impl Engine {
                 }
             }
         }
-        let wait = self.retry.wait(failures, after, fastrand::f64());
-        let events = again.len();
-        self.queue.release(keys, again, Instant::now().checked_add(wait));
         if let Some(reason) = why {
+            let wait = self.retry.wait(failures, after, fastrand::f64());
+            let events = again.len();
+            self.queue.release(keys, again, Instant::now().checked_add(wait));
             self.retrying(&reason, events, wait);
+        } else {
+            self.queue.release(keys, again, None);
         }
         self.delivered(&delivered);
         self.keep(refused);
     }
 
     fn recovered(&mut self, round: u64) {
+        self.concurrency.grow();
         if round == self.round && self.failures > 0 {
             info!(sink = %self.name, failures = self.failures, "delivers again");
             self.failures = 0;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::pin::Pin;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -11,11 +11,12 @@ use logferry_model::Severity;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+use crate::batch::Limits;
 use crate::dead_letter::tests::full_for;
 use crate::dead_letter::{Body, read};
 use crate::delivery::*;
 use crate::event::{Event, Ticket, Unit};
-use crate::sink::{Fate, Later, Sending, Sink, Verdict};
+use crate::sink::{Fate, Later, Sending, Sink, Trying, Verdict};
 use crate::{batch, retry};
 
 pub(super) fn event(number: u128, key: &str, size: usize) -> Event {
@@ -65,6 +66,8 @@ type Answer = dyn Fn(usize, &[u128]) -> (Duration, Verdict) + Send + Sync;
 /// Answers what a function says, and looks at what it is sent.
 pub(super) struct Scripted {
     answer: Box<Answer>,
+    limits: Limits,
+    refuses: fn(&Event, usize) -> Option<String>,
     seen: Mutex<Seen>,
 }
 
@@ -84,6 +87,18 @@ impl Scripted {
     pub(super) fn new(answer: impl Fn(usize, &[u128]) -> (Duration, Verdict) + Send + Sync + 'static) -> Arc<Scripted> {
         Arc::new(Scripted {
             answer: Box::new(answer),
+            limits: Limits::NONE,
+            refuses: |_, _| None,
+            seen: Mutex::default(),
+        })
+    }
+
+    /// One that has limits, and delivers whatever it does not refuse.
+    pub(super) fn within(limits: Limits, refuses: fn(&Event, usize) -> Option<String>) -> Arc<Scripted> {
+        Arc::new(Scripted {
+            answer: Box::new(|_, _| (Duration::ZERO, Verdict::Delivered)),
+            limits,
+            refuses,
             seen: Mutex::default(),
         })
     }
@@ -109,6 +124,14 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Sink for Scripted {
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn refuses(&self, event: &Event, size: usize, _now: i64) -> Option<String> {
+        (self.refuses)(event, size)
+    }
+
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {
         Box::pin(async move {
             let ids: Vec<u128> = batch.iter().map(|event| event.id.as_u128()).collect();
@@ -143,11 +166,11 @@ impl Sink for Scripted {
         })
     }
 
-    fn probe(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn probe(&self) -> Trying<'_> {
         Box::pin(async { Ok(()) })
     }
 
-    fn close(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+    fn close(&self) -> Trying<'_> {
         Box::pin(async {
             self.seen().closed = true;
             Ok(())
@@ -290,14 +313,14 @@ impl World {
 
 pub(super) fn at_most(max_events: usize) -> batch::Settings {
     batch::Settings {
-        max_events,
+        max_events: NonZeroUsize::new(max_events),
         ..batch::Settings::default()
     }
 }
 
 pub(super) fn concurrently(concurrency: usize) -> retry::Settings {
     retry::Settings {
-        concurrency: concurrency.try_into().unwrap(),
+        concurrency: NonZeroUsize::new(concurrency),
         ..retry::Settings::default()
     }
 }

@@ -1,0 +1,73 @@
+//! Events that a service does not take: too old, too new, too large. They are known before they are sent.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::event::Event;
+
+/// What becomes of an event that is older than the service takes. Its time is never changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TooOld {
+    /// It becomes a dead letter with that reason.
+    #[default]
+    DeadLetter,
+    /// It is sent all the same, and the service does with it what it does.
+    Send,
+}
+
+/// How old, and how far in the future, an event may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AgeLimit {
+    /// How old at most.
+    pub(crate) past: Duration,
+    /// How far in the future at most, if that is limited.
+    pub(crate) future: Option<Duration>,
+    /// What is said of it, with whose limit it is.
+    pub(crate) whose: &'static str,
+}
+
+impl AgeLimit {
+    /// Why an event is not to be sent, if it is not.
+    pub(crate) fn refuses(&self, too_old: TooOld, event: &Event, now: i64) -> Option<String> {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let age = now.saturating_sub(event.created_millis);
+        let created = u64::try_from(event.created_millis).unwrap_or_default();
+        let created = || clock::utc(UNIX_EPOCH + Duration::from_millis(created));
+        if age > millis(self.past) && too_old == TooOld::DeadLetter {
+            let past = days(self.past);
+            return Some(format!(
+                "too old: created {}, and {} takes what is {past} old at most",
+                created(),
+                self.whose
+            ));
+        }
+        match self.future {
+            Some(future) if age < -millis(future) => {
+                let future = days(future);
+                Some(format!(
+                    "too new: created {}, and {} takes what is {future} ahead at most",
+                    created(),
+                    self.whose
+                ))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Why an event is too large for a service, if it is.
+pub(crate) fn too_large(whose: &str, size: usize, most: usize) -> Option<String> {
+    (size > most).then(|| format!("too large: it takes {size} bytes, and {whose} takes {most} of one event"))
+}
+
+fn days(time: Duration) -> String {
+    match (time.as_secs() / 3600, time.as_secs() % 3600) {
+        (hours, 0) if hours > 0 && hours % 24 == 0 => format!("{} days", hours / 24),
+        (hours, 0) if hours > 0 => format!("{hours} hours"),
+        _ => format!("{} seconds", time.as_secs()),
+    }
+}
