@@ -18,7 +18,7 @@ pub struct Quotes<'t> {
 const MASK: &str = "***";
 
 /// Words whose presence in a key's name says that its value is a secret.
-const SECRET_WORDS: [&str; 10] = [
+const SECRET_WORDS: [&str; 11] = [
     "key",
     "token",
     "password",
@@ -29,7 +29,12 @@ const SECRET_WORDS: [&str; 10] = [
     "credentials",
     "authorization",
     "apikey",
+    // Of a header that shows who asks.
+    "value",
 ];
+
+/// The table whose values are all secrets.
+const SECRET_TABLE: &str = "headers";
 
 /// Whether the value of a key is a secret, the key perhaps being misspelt.
 fn is_secret(key: &str) -> bool {
@@ -163,7 +168,14 @@ impl<'t> Quotes<'t> {
 /// Finds what is a secret and stands in the file itself.
 fn secrets(table: &DeTable<'_>, found: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        secrets_of(value.get_ref(), value.span(), is_secret(key.get_ref()), found);
+        match value.get_ref() {
+            DeValue::Table(headers) if key.get_ref() == SECRET_TABLE => {
+                for value in headers.values() {
+                    secrets_of(value.get_ref(), value.span(), true, found);
+                }
+            }
+            value_of => secrets_of(value_of, value.span(), is_secret(key.get_ref()), found),
+        }
     }
 }
 
@@ -209,6 +221,11 @@ mod tests {
                 "  | \tpass_word = *** # é\n  | \t            ^^^",
             ),
             ("x = 'http://a:b@c'", "x", "  | x = ***\n  | ^"),
+            (
+                "headers = {X = 'abc'}",
+                "X",
+                "  | headers = {X = ***}\n  |            ^",
+            ),
             ("key = '${KEY}'", "key", "  | key = '${KEY}'\n  | ^^^"),
             ("key = 'SECRET[file:/k]'", "key", "  | key = 'SECRET[file:/k]'\n  | ^^^"),
             ("key = '${KEY:-abc}'", "key", "  | key = ***\n  | ^^^"),

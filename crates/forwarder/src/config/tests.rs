@@ -210,6 +210,21 @@ impl Schemas {
         table["oneOf"].as_array().unwrap().iter().collect()
     }
 
+    /// The tables that have any name as a key.
+    fn named(&self, schema: &Value, path: &str, found: &mut BTreeSet<String>) {
+        let schema = self.resolved(schema);
+        for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+            self.named(property, &format!("{path}.{key}"), found);
+        }
+        if schema["additionalProperties"].is_object() {
+            self.named(&schema["additionalProperties"], &format!("{path}.*"), found);
+            found.insert(path.to_owned());
+        }
+        for variant in schema["oneOf"].as_array().into_iter().flatten() {
+            self.named(variant, path, found);
+        }
+    }
+
     /// Every key below a schema, with the names of tables that have any name as `*`.
     fn keys(&self, schema: &Value, path: &str, found: &mut BTreeSet<String>) {
         let schema = self.resolved(schema);
@@ -227,14 +242,14 @@ impl Schemas {
     }
 }
 
-fn keys_of_text(value: &DeValue<'_>, path: &str, found: &mut BTreeSet<String>) {
+fn keys_of_text(value: &DeValue<'_>, path: &str, named: &BTreeSet<String>, found: &mut BTreeSet<String>) {
     let Some(table) = value.as_table() else {
         return;
     };
     for (key, value) in table {
-        let is_named = [".sources", ".sinks", ".mapper.pipelines"].contains(&path);
+        let is_named = named.contains(path);
         let path = format!("{path}.{}", if is_named { "*" } else { key.get_ref() });
-        keys_of_text(value.get_ref(), &path, found);
+        keys_of_text(value.get_ref(), &path, named, found);
         if !is_named {
             found.insert(path);
         }
@@ -246,11 +261,12 @@ fn keys_of_text(value: &DeValue<'_>, path: &str, found: &mut BTreeSet<String>) {
 fn what_is_read_is_what_the_schema_says() {
     configuration(&full()).unwrap();
     let schemas = Schemas::new();
-    let (mut of_schema, mut of_text) = (BTreeSet::new(), BTreeSet::new());
+    let (mut of_schema, mut of_text, mut named) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     schemas.keys(&schemas.root, "", &mut of_schema);
+    schemas.named(&schemas.root, "", &mut named);
     let text = full();
     let document = DeTable::parse(&text).unwrap().into_inner();
-    keys_of_text(&DeValue::Table(document), "", &mut of_text);
+    keys_of_text(&DeValue::Table(document), "", &named, &mut of_text);
     assert_eq!(of_text, of_schema);
 }
 
@@ -280,35 +296,78 @@ fn each_type_has_the_keys_that_the_schema_says() {
     }
 }
 
-/// `docs/configuration.md` ends with tables of all keys; `RENEW=1` writes them.
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
+
+/// `docs/configuration.md` ends with tables of all keys, and each service's page has one of its own; `RENEW=1` writes them.
 #[test]
-fn the_page_is_up_to_date() {
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+fn the_pages_are_up_to_date() {
     const MARK: &str = "## All keys\n";
-    let page = fs::read_to_string(PAGE).unwrap();
-    let (before, after) = page.split_once(MARK).unwrap();
-    let made = pages(&Schemas::new());
-    if std::env::var_os("RENEW").is_some() {
-        fs::write(PAGE, format!("{before}{MARK}{made}")).unwrap();
-    } else {
-        assert_eq!(after, made, "to renew it: RENEW=1 cargo test -p logferry-forwarder");
+    const BEGIN: &str = "<!-- settings -->\n";
+    const END: &str = "<!-- /settings -->\n";
+    let schemas = Schemas::new();
+    let mut pages = Vec::new();
+    let page = Path::new(DOCS).join("configuration.md");
+    let text = fs::read_to_string(&page).unwrap();
+    let (before, _) = text.split_once(MARK).unwrap();
+    pages.push((page, format!("{before}{MARK}{}", all_keys(&schemas))));
+    for (kind, variant) in schemas.services() {
+        let page = Path::new(DOCS).join(format!("sinks/{kind}.md"));
+        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+        let (before, rest) = text.split_once(BEGIN).unwrap();
+        let (_, after) = rest.split_once(END).unwrap();
+        let table = table_of(&schemas, &schemas.part_of_sink(variant, false));
+        pages.push((page, format!("{before}{BEGIN}{table}{END}{after}")));
+    }
+    for (page, made) in pages {
+        if std::env::var_os("RENEW").is_some() {
+            fs::write(page, made).unwrap();
+        } else {
+            let text = fs::read_to_string(&page).unwrap();
+            assert_eq!(
+                text,
+                made,
+                "{}: to renew it: RENEW=1 cargo test -p logferry-forwarder",
+                page.display()
+            );
+        }
     }
 }
 
-fn pages(schemas: &Schemas) -> String {
+impl Schemas {
+    /// The types of sinks with a service behind them.
+    fn services(&self) -> Vec<(&str, &Value)> {
+        let sinks = self.variants("sinks").into_iter();
+        let sinks = sinks.map(|variant| (variant["properties"]["type"]["const"].as_str().unwrap(), variant));
+        sinks.filter(|(kind, _)| !["stdout", "file"].contains(kind)).collect()
+    }
+
+    /// What all sinks have, or what only this one has.
+    fn part_of_sink(&self, variant: &Value, is_common: bool) -> Value {
+        let sinks = self.variants("sinks");
+        let mut part = variant.clone();
+        let properties = part["properties"].as_object_mut().unwrap();
+        properties.retain(|key, _| sinks.iter().all(|sink| sink["properties"].get(key).is_some()) == is_common);
+        part
+    }
+}
+
+fn table_of(schemas: &Schemas, schema: &Value) -> String {
+    let mut rows = String::new();
+    rows_of(schemas, schema, "", &mut rows);
+    match rows.is_empty() {
+        true => rows,
+        false => format!("| key | value | default | |\n|---|---|---|---|\n{rows}"),
+    }
+}
+
+fn all_keys(schemas: &Schemas) -> String {
     let mut out = String::new();
     let mut section = |title: &str, schema: &Value, words: &Value| {
         out.push_str(&format!("\n### {title}\n\n"));
         if let Some(words) = words.as_str() {
             out.push_str(&format!("{words}\n\n"));
         }
-        let mut rows = String::new();
-        rows_of(schemas, schema, "", &mut rows);
-        if rows.is_empty() {
-            return;
-        }
-        out.push_str("| key | value | default | |\n|---|---|---|---|\n");
-        out.push_str(&rows);
+        out.push_str(&table_of(schemas, schema));
     };
     let properties = &schemas.root["properties"];
     let grace = serde_json::json!({"properties": {"shutdown_grace_secs": properties["shutdown_grace_secs"]}});
@@ -321,24 +380,22 @@ fn pages(schemas: &Schemas) -> String {
             &variant["description"],
         );
     }
-    // What all sinks have is said once.
+    // What all sinks have is said once. A service has the most of it.
     let sinks = schemas.variants("sinks");
-    let has = |variant: &Value, key: &str| variant["properties"].get(key).is_some();
-    let part = |variant: &Value, is_common: bool| {
-        let mut part = variant.clone();
-        let properties = part["properties"].as_object_mut().unwrap();
-        properties.retain(|key, _| sinks.iter().all(|sink| has(sink, key)) == is_common);
-        part
-    };
-    section(
-        "`[sinks.lake]`, whatever its `type`",
-        &part(sinks[0], true),
-        &Value::Null,
-    );
+    let common = schemas.part_of_sink(sinks.last().unwrap(), true);
+    section("`[sinks.lake]`, whatever its `type`", &common, &Value::Null);
     for variant in &sinks {
-        let kind = &variant["properties"]["type"]["const"];
-        let title = format!("`[sinks.lake]` with `type = {kind}`");
-        section(&title, &part(variant, false), &variant["description"]);
+        let kind = variant["properties"]["type"]["const"].as_str().unwrap();
+        let title = format!("`[sinks.lake]` with `type = \"{kind}\"`");
+        if schemas.services().iter().any(|(service, _)| *service == kind) {
+            let words = format!(
+                "{} See [its page](sinks/{kind}.md).",
+                variant["description"].as_str().unwrap()
+            );
+            section(&title, &Value::Null, &Value::String(words));
+        } else {
+            section(&title, &schemas.part_of_sink(variant, false), &variant["description"]);
+        }
     }
     for key in ["mapper", "state", "dead_letter", "telemetry"] {
         section(
@@ -363,8 +420,10 @@ fn rows_of(schemas: &Schemas, schema: &Value, before: &str, out: &mut String) {
         }
         if resolved["additionalProperties"].is_object() {
             let each = schemas.resolved(&resolved["additionalProperties"]);
-            rows_of(schemas, each, &format!("{before}{key}.ID."), out);
-            continue;
+            if each["properties"].is_object() {
+                rows_of(schemas, each, &format!("{before}{key}.ID."), out);
+                continue;
+            }
         }
         let is_required = required.is_some_and(|required| required.iter().any(|name| name == key));
         let default = match &property["default"] {
@@ -416,6 +475,7 @@ fn kind_of(schemas: &Schemas, schema: &Value) -> String {
                 kind_of(schemas, &schema["items"]).trim_start_matches("a ")
             )
         }
+        Some("object") => "a table of texts".to_owned(),
         Some("array") => format!("an array: {}", kind_of(schemas, &schema["items"])),
         other => panic!("{other:?}: {schema}"),
     }
