@@ -9,6 +9,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "run/lives.rs"]
+mod lives;
 #[path = "run/program.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod program;
@@ -26,20 +28,12 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use flate2::read::MultiGzDecoder;
-use logferry_emulator::{Delay, Fault, Limits, Numbers, Options, Quirks, STREAMS, Stream};
+use logferry_emulator::{Fault, STREAMS};
 use nix::sys::signal::Signal;
 
-use program::Program;
-use world::{World, until, until_ok};
+use world::World;
 
 const SETTLE: Duration = Duration::from_secs(2);
-
-const SOURCE: &str = "rate_limit.requests_per_minute = 6000
-rate_limit.min_interval_ms = 20
-poll_interval_secs = 1
-settle_secs = 2
-timeout_secs = 2
-";
 
 /// Events wait a while before they are written, so that many are on their way when a kill comes.
 const SINK: &str = "[sinks.lake]
@@ -50,65 +44,18 @@ rotate.max_bytes = 20000
 batch.timeout_secs = 0.3
 ";
 
-/// Faults that do not make the program wait for longer than it lives.
-const FAULTS: [Fault; 11] = [
-    Fault::Throttle,
-    Fault::InnerFailure,
-    Fault::Html,
-    Fault::EmptyObject,
-    Fault::NoArray,
-    Fault::ServerErrors,
-    Fault::ServerErrorsRetryAfter,
-    Fault::Slow,
-    Fault::Cut,
-    Fault::Hang,
-    Fault::Reset,
-];
-
 /// So many more kills there may be until a run proves something.
 const MORE: u64 = 20;
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
-}
-
 #[test]
 fn rules_3_11_25_and_26_no_kill_loses_a_row() {
-    let kills = number("LOGFERRY_KILLS").unwrap_or(20);
-    let seed = number("LOGFERRY_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let kills = lives::number("LOGFERRY_KILLS").unwrap_or(20);
+    let seed = lives::number("LOGFERRY_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("LOGFERRY_SEED={seed}");
     let mut rng = fastrand::Rng::with_seed(seed);
-    let world = World::new(Options {
-        records: 100,
-        // Of each stream, a minute.
-        rate: 900.0 / 60.0,
-        seed,
-        limits: Some(Limits {
-            requests: 12,
-            ..Limits::default()
-        }),
-        // Windows of a second.
-        time_scale: 60.0,
-        quirks: Quirks {
-            late_share: 0.08,
-            late: Delay {
-                min: Duration::from_millis(100),
-                max: SETTLE.mul_f64(0.9),
-            },
-            numbers: Numbers::Strings,
-            faults: FAULTS
-                .map(|fault| (fault, if fault == Fault::Throttle { 0.12 } else { 0.01 }))
-                .into(),
-            slow: Delay {
-                min: Duration::from_millis(50),
-                max: Duration::from_secs(1),
-            },
-            ..Quirks::default()
-        },
-        ..Options::default()
-    });
+    let world = World::new(lives::busy(seed, SETTLE));
     fs::create_dir(world.path("lake")).unwrap();
-    world.configure(SOURCE, SINK);
+    world.configure(lives::SOURCE, SINK);
 
     let began = Instant::now();
     let mut pauses = 0;
@@ -137,9 +84,9 @@ fn rules_3_11_25_and_26_no_kill_loses_a_row() {
         } else {
             sleep(life);
         }
-        killed(program, kill);
+        lives::killed(program, kill);
         kill += 1;
-        let now = self::low_waters(&world);
+        let now = lives::low_waters(&world);
         assert!(
             now.iter().zip(&low_waters).all(|(now, before)| now >= before),
             "{low_waters:?}, then {now:?}"
@@ -154,41 +101,7 @@ fn rules_3_11_25_and_26_no_kill_loses_a_row() {
         }
     }
 
-    // The last one may go on until everything there is has settled.
-    world.emulator.pause();
-    world.emulator.set_faults([].into());
-    until("late rows", || {
-        world.emulator.stats().pending_rows.values().all(|rows| *rows == 0)
-    });
-    let mut program = world.start();
-    program.until_ready();
-    let last = |stream: Stream| {
-        world
-            .emulator
-            .ledger()
-            .iter()
-            .rfind(|entry| entry.stream == stream)
-            .unwrap()
-            .id
-    };
-    until_ok("settled rows", || {
-        let scrape = program.scrape();
-        scrape.assert_laws();
-        let low_water = |stream: Stream| {
-            scrape.sum(
-                "logferry_checkpoint_low_water",
-                &[&format!("stream=\"{}\"", stream.name())],
-            )
-        };
-        let is_settled = STREAMS
-            .into_iter()
-            .all(|stream| low_water(stream) as u64 == last(stream));
-        let stats = world.emulator.stats();
-        is_settled
-            .then_some(())
-            .ok_or_else(|| format!("{}\n{stats:?}\n{scrape:?}", program.said()))
-    });
-    program.stop();
+    lives::until_settled(&world);
 
     let found = events(&world);
     let expected = world.events(&world.rows());
@@ -254,26 +167,6 @@ impl Proof {
     fn is_enough(&self, kills: u64) -> bool {
         self.rows > 200 && self.late >= 10 && self.throttles >= 10 && self.settled >= (kills / 10).max(2)
     }
-}
-
-/// Up to where the program left the streams settled, as it says itself; a checkpoint is whole whenever it was killed.
-fn low_waters(world: &World) -> Vec<u64> {
-    let shown = world
-        .ends(&["checkpoint", "show", "--config", "logferry.toml"], 0)
-        .stdout;
-    let low_water = |stream: Stream| {
-        let line = shown.lines().find(|line| line.contains(stream.name()))?;
-        let (_, rest) = line.split_once(": up to ")?;
-        rest.split([' ', ',']).next()?.parse().ok()
-    };
-    STREAMS.map(|stream| low_water(stream).unwrap_or(0)).to_vec()
-}
-
-fn killed(program: Program, kill: u64) {
-    program.signal(Signal::SIGKILL);
-    let ended = program.wait();
-    assert_eq!(ended.code, None, "before kill {kill} it had ended:\n{}", ended.stderr);
-    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
 
 /// What the files of the sink hold, by their names. What it did not finish to compress is not there.
