@@ -3,7 +3,13 @@
 //! What has arrived is what the service keeps; what should have, the emulator's ledger tells. `LOGFERRY_KILLS` says how many kills, and
 //! `tests/faults/outage 100` does it from the command line.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
 #[path = "run/lives.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]

@@ -7,7 +7,8 @@ use logferry_kondado::answer::Failure;
 use logferry_kondado::limiter::Limiter;
 use rustix::fs::Access;
 
-use crate::config::{Config, Kondado, SinkConfig, SinkKind, Source};
+use crate::backfill::{self, Count, Older};
+use crate::config::{Config, Kondado, SinkConfig, SinkKind, Source, Start};
 use crate::outlets;
 use crate::positions::{self, Limiters};
 
@@ -35,7 +36,13 @@ pub async fn probe(config: &Config) -> Vec<Probed> {
     let limiters = Limiters::default();
     for (name, source) in &config.sources {
         match source {
-            Source::Kondado(kondado) => api(name, kondado, &limiters.of(config, kondado), &mut probed).await,
+            Source::Kondado(kondado) => {
+                let limiter = limiters.of(config, kondado);
+                api(name, kondado, &limiter, &mut probed).await;
+                if probed.iter().all(|probed| probed.found.is_ok()) {
+                    too_old(config, name, kondado, limiter, &mut probed).await;
+                }
+            }
             Source::File(file) => probed.push(Probed {
                 what: format!("source {name}"),
                 found: match std::fs::File::open(&file.path) {
@@ -92,6 +99,47 @@ async fn api(name: &str, kondado: &Kondado, limiter: &Limiter, probed: &mut Vec<
             Err(failure) => Err(failure.to_string()),
         };
         say(Some(stream.name()), found);
+    }
+}
+
+/// Estimates what is older than the sinks take that begin there.
+async fn too_old(config: &Config, name: &str, kondado: &Kondado, limiter: Limiter, probed: &mut Vec<Probed>) {
+    let now = backfill::now();
+    for (sink, oldest) in backfill::limited(config, name) {
+        let start = config.sinks.get(sink).and_then(|sink| sink.start.as_ref());
+        let start = *start.or(kondado.start.as_ref()).unwrap_or(&Start::Earliest);
+        let millis = backfill::before(now, oldest);
+        let Ok(client) = positions::client(name, kondado) else {
+            return;
+        };
+        let reading = positions::open(client, name, 0, kondado, limiter.clone());
+        if !backfill::may_be_before(&start, millis) {
+            continue;
+        }
+        for channel in &reading.channels {
+            let records = async {
+                let after = reading.find(channel.stream, channel.client_id, &start).await?;
+                reading
+                    .about_older(channel.stream, channel.client_id, after, millis)
+                    .await
+            };
+            let found = match records.await {
+                Ok(0) => continue,
+                Ok(records) => Ok(Older {
+                    source: name.to_owned(),
+                    stream: Some(channel.stream.name()),
+                    sink: sink.to_owned(),
+                    oldest,
+                    count: Count::AboutRecords(records),
+                }
+                .to_string()),
+                Err(failure) => Err(failure.to_string()),
+            };
+            probed.push(Probed {
+                what: "age".to_owned(),
+                found,
+            });
+        }
     }
 }
 

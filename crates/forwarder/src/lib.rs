@@ -10,6 +10,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod backfill;
 pub mod checkpoint;
 mod checkpointer;
 pub mod clock;

@@ -12,7 +12,9 @@ use logferry_kondado::Stream;
 use logferry_kondado::client::{Client, ClientOptions};
 use logferry_kondado::cursor::Snapshot;
 use logferry_kondado::limiter::Limiter;
+use logferry_sinks::Service;
 
+use crate::backfill::{self, Count, Older};
 use crate::checkpoint::{self, Checkpoint, FilePlace, Key, Place, Store};
 use crate::clock::Clock;
 use crate::config::{self, Config, SinkConfig, Source, Start};
@@ -178,6 +180,8 @@ impl<'c> SourcePlace<'c> {
                             }
                         };
                         stock.searched.insert(place, low_water);
+                        self.say_older(&reading, &channel, sink_name, sink_config, &start, low_water)
+                            .await?;
                         let place = Place::Rows(Snapshot {
                             low_water,
                             head: low_water,
@@ -206,6 +210,59 @@ impl<'c> SourcePlace<'c> {
         Ok(())
     }
 
+    /// Says what a new position will find that is too old for its sink.
+    async fn say_older<A: Api>(
+        &self,
+        reading: &Kondado<A>,
+        channel: &Channel,
+        sink: &str,
+        config: &SinkConfig,
+        start: &Start,
+        after: u64,
+    ) -> Result<(), Error> {
+        let Some(oldest) = config.kind.service().and_then(Service::oldest) else {
+            return Ok(());
+        };
+        let millis = backfill::before(self.now(), oldest);
+        if !backfill::may_be_before(start, millis) {
+            return Ok(());
+        }
+        let records = reading
+            .about_older(channel.stream, channel.client_id, after, millis)
+            .await;
+        let records = records.map_err(|failure| source::Error::of(self.name, &failure))?;
+        if records > 0 {
+            self.say(sink, Some(channel.stream.name()), oldest, Count::AboutRecords(records));
+        }
+        Ok(())
+    }
+
+    fn say_older_of_file(&self, file: &config::FileSource, sink: &str, config: &SinkConfig) {
+        let Some(oldest) = config.kind.service().and_then(Service::oldest) else {
+            return;
+        };
+        // What cannot be read is said when it is read.
+        let events = backfill::in_file(self.config, file, sink, backfill::before(self.now(), oldest));
+        if let Ok(events @ 1..) = events {
+            self.say(sink, None, oldest, Count::Events(events));
+        }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.clock.now()).unwrap_or(i64::MAX)
+    }
+
+    fn say(&self, sink: &str, stream: Option<&'static str>, oldest: Duration, count: Count) {
+        let older = Older {
+            source: self.name.to_owned(),
+            stream,
+            sink: sink.to_owned(),
+            oldest,
+            count,
+        };
+        tracing::warn!("{older}");
+    }
+
     /// A file has a track for each sink, because each reads it by itself.
     fn file<A>(&self, file: &config::FileSource, begun: &mut Begun<A>, stock: &mut Stock<'_>) -> Result<(), Error> {
         let cannot = |error: std::io::Error| {
@@ -220,7 +277,10 @@ impl<'c> SourcePlace<'c> {
             let checkpoint = match load(stock.store, &key, sink_config)? {
                 Some(checkpoint) => checkpoint,
                 None => match start(stock.store, &key, sink_config, Some(&Start::Earliest))? {
-                    Start::Earliest => self.remember(stock, key, Place::File(FilePlace { records: 0, ..now })),
+                    Start::Earliest => {
+                        self.say_older_of_file(file, sink_name, sink_config);
+                        self.remember(stock, key, Place::File(FilePlace { records: 0, ..now }))
+                    }
                     _ => {
                         return Err(Error::Config(format!(
                             "sink {sink_name}: a file is read from its beginning, so `start` can only be \"earliest\" for source {}",
@@ -359,7 +419,8 @@ fn identify(path: &Path, length: u64) -> std::io::Result<FilePlace> {
     })
 }
 
-fn open<A>(api: A, name: &str, index: usize, kondado: &config::Kondado, limiter: Limiter) -> Kondado<A> {
+/// A source as it is read.
+pub(crate) fn open<A>(api: A, name: &str, index: usize, kondado: &config::Kondado, limiter: Limiter) -> Kondado<A> {
     let accounts: Vec<Option<u64>> = match kondado.client_ids.is_empty() {
         true => vec![None],
         false => kondado.client_ids.iter().copied().map(Some).collect(),

@@ -46,7 +46,7 @@ impl Service for Config {
     }
 
     fn oldest(&self) -> Option<Duration> {
-        Some(AGE.past)
+        AGE.oldest(self.too_old)
     }
 
     fn problems(&self) -> Vec<Problem> {

@@ -48,7 +48,7 @@ pub trait Service {
     /// What it takes at once.
     fn limits(&self) -> Limits;
 
-    /// The oldest events that it takes, if it refuses older ones.
+    /// How old an event may be at most, if older ones are refused here before they are sent.
     fn oldest(&self) -> Option<Duration> {
         None
     }

@@ -18,7 +18,8 @@
 //! - [`delivery`]: buffer, order, attempts and acknowledgements. The events of a key have one request under way at a time; what is tried
 //!   again, and the halves of a batch that was too large, stay at the head of their key.
 //! - [`dead_letter`]: the file of what can be neither mapped nor delivered, and its form.
-//! - [`stdout`], [`file`](mod@file): the sinks. A further one is a folder of its own that implements [`Sink`].
+//! - [`stdout`], [`file`](mod@file), [`http`] and the log services: the sinks. A further one is a folder of its own that implements [`Sink`].
+//! - [`exchange`]: what the sinks that speak HTTP share.
 //! - `journal`: a file of lines that is durable, repairs itself, and rotates; below the file sink and the dead letters.
 //!
 //! This crate must never drop an event without a word: it ends as delivered, as a dead letter on the disk, or as given up in a report. It must
@@ -32,11 +33,13 @@ mod clock;
 pub mod datadog_logs;
 pub mod dead_letter;
 pub mod delivery;
+pub mod dynatrace;
 pub mod event;
 pub mod exchange;
 pub mod file;
 pub mod http;
 mod journal;
+pub mod new_relic_logs;
 pub mod retry;
 mod seconds;
 pub mod secret;

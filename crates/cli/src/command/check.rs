@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use logferry_forwarder::{config, connect};
+use logferry_forwarder::{backfill, config, connect};
 
 use crate::exit::Exit;
 use crate::say;
@@ -40,6 +40,9 @@ pub fn run(args: Args) -> Exit {
         args.config.display(),
         config.summary().trim_end()
     ));
+    for older in backfill::offline(&config, backfill::now()) {
+        say(&format_args!("warning: {older}"));
+    }
     if args.connect {
         return connect(&config);
     }

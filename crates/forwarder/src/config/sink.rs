@@ -2,7 +2,7 @@
 
 use logferry_sinks::batch::{self, Limits};
 use logferry_sinks::select::Selection;
-use logferry_sinks::{Service, datadog_logs, file, http, retry, stdout};
+use logferry_sinks::{Service, datadog_logs, dynatrace, file, http, new_relic_logs, retry, stdout};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
@@ -109,6 +109,10 @@ sink_kinds! {
         "http" => Http(http::Config),
         /// Datadog's logs.
         "datadog_logs" => DatadogLogs(datadog_logs::Config),
+        /// New Relic's logs.
+        "new_relic_logs" => NewRelicLogs(new_relic_logs::Config),
+        /// Dynatrace's logs.
+        "dynatrace" => Dynatrace(dynatrace::Config),
     }
 }
 

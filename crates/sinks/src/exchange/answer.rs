@@ -37,8 +37,8 @@ impl Answer {
         let mut body = body.join(" ");
         body.retain(|c| !c.is_control());
         if body.len() > MOST_SHOWN {
-            let end = body.floor_char_boundary(MOST_SHOWN);
-            body.truncate(end);
+            let end = (0..=MOST_SHOWN).rfind(|end| body.is_char_boundary(*end));
+            body.truncate(end.unwrap_or_default());
             body.push('…');
         }
         let colon = if body.is_empty() { "" } else { ": " };

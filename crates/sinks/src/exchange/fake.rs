@@ -50,7 +50,12 @@ pub(crate) fn answered(status: u16, body: impl Into<String>) -> Answered {
     (status, Vec::new(), body.into())
 }
 
-type Respond = dyn Fn(&Asked) -> Answered + Send + Sync;
+/// What the server shares with its test.
+#[derive(Clone)]
+struct Shared {
+    asked: Arc<Mutex<Vec<Asked>>>,
+    respond: Arc<dyn Fn(&Asked) -> Answered + Send + Sync>,
+}
 
 /// A server on this machine, as long as the runtime runs.
 pub(crate) struct Fake {
@@ -63,9 +68,12 @@ impl Fake {
     pub(crate) async fn start(respond: impl Fn(&Asked) -> Answered + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::default();
-        let respond: Arc<Respond> = Arc::new(respond);
-        let routes = Router::new().fallback(answer).with_state((Arc::clone(&asked), respond));
+        let asked = Arc::<Mutex<Vec<Asked>>>::default();
+        let shared = Shared {
+            asked: Arc::clone(&asked),
+            respond: Arc::new(respond),
+        };
+        let routes = Router::new().fallback(answer).with_state(shared);
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Fake { address, asked }
     }
@@ -76,7 +84,7 @@ impl Fake {
     }
 }
 
-async fn answer(State((asked, respond)): State<(Arc<Mutex<Vec<Asked>>>, Arc<Respond>)>, request: Request) -> Response {
+async fn answer(State(shared): State<Shared>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, 64 << 20).await.unwrap().to_vec();
     let encoding = head
@@ -99,8 +107,12 @@ async fn answer(State((asked, respond)): State<(Arc<Mutex<Vec<Asked>>>, Arc<Resp
         headers: head.headers,
         body,
     };
-    let (status, headers, body) = respond(&request);
-    asked.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+    let (status, headers, body) = (shared.respond)(&request);
+    shared
+        .asked
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(request);
     let mut response = (StatusCode::from_u16(status).unwrap(), Body::from(body)).into_response();
     for (name, value) in headers {
         response.headers_mut().insert(name, value.parse().unwrap());

@@ -31,6 +31,11 @@ pub(crate) struct AgeLimit {
 }
 
 impl AgeLimit {
+    /// How old an event may be at most, if older ones are not sent.
+    pub(crate) fn oldest(&self, too_old: TooOld) -> Option<Duration> {
+        (too_old == TooOld::DeadLetter).then_some(self.past)
+    }
+
     /// Why an event is not to be sent, if it is not.
     pub(crate) fn refuses(&self, too_old: TooOld, event: &Event, now: i64) -> Option<String> {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
@@ -65,9 +70,10 @@ pub(crate) fn too_large(whose: &str, size: usize, most: usize) -> Option<String>
 }
 
 fn days(time: Duration) -> String {
-    match (time.as_secs() / 3600, time.as_secs() % 3600) {
-        (hours, 0) if hours > 0 && hours % 24 == 0 => format!("{} days", hours / 24),
-        (hours, 0) if hours > 0 => format!("{hours} hours"),
-        _ => format!("{} seconds", time.as_secs()),
+    match time.as_secs() {
+        secs if secs >= 86_400 && secs % 86_400 == 0 => format!("{} days", secs / 86_400),
+        secs if secs >= 3600 && secs % 3600 == 0 => format!("{} hours", secs / 3600),
+        secs if secs >= 60 && secs % 60 == 0 => format!("{} minutes", secs / 60),
+        secs => format!("{secs} seconds"),
     }
 }
