@@ -45,6 +45,7 @@ mod seconds;
 pub mod secret;
 pub mod select;
 pub mod sink;
+pub mod splunk_hec;
 pub mod stdout;
 
 pub use dead_letter::{DeadLetters, Letter};

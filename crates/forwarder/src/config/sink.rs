@@ -2,7 +2,7 @@
 
 use logferry_sinks::batch::{self, Limits};
 use logferry_sinks::select::Selection;
-use logferry_sinks::{Service, datadog_logs, dynatrace, file, http, new_relic_logs, retry, stdout};
+use logferry_sinks::{Service, datadog_logs, dynatrace, file, http, new_relic_logs, retry, splunk_hec, stdout};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
@@ -107,6 +107,8 @@ sink_kinds! {
     {
         /// Any endpoint.
         "http" => Http(http::Config),
+        /// Splunk's HTTP Event Collector.
+        "splunk_hec" => SplunkHec(splunk_hec::Config),
         /// Datadog's logs.
         "datadog_logs" => DatadogLogs(datadog_logs::Config),
         /// New Relic's logs.
