@@ -26,8 +26,9 @@ mod target;
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod world;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -65,6 +66,158 @@ fn an_endpoint_gets_every_event_whatever_it_does() {
     outage(Lines, |url| format!("type = \"http\"\nuri = \"{url}/in\"\n"));
 }
 
+/// Splunk's collector with indexer acknowledgement: it takes events and indexes them later, or never, and says so once.
+#[derive(Default)]
+struct Collector(Mutex<BTreeMap<String, Channel>>);
+
+/// What was taken on a channel and not said to be indexed, by id.
+#[derive(Default)]
+struct Channel {
+    next: u64,
+    open: BTreeMap<u64, (Instant, Vec<String>)>,
+}
+
+impl Form for Collector {
+    fn events(&self, body: &[u8]) -> Vec<String> {
+        let envelope = |object: &str| {
+            let (_, rest) = object.split_once(",\"event\":")?;
+            let (event, _) = rest.rsplit_once(",\"fields\":{")?;
+            Some(event.to_owned())
+        };
+        std::str::from_utf8(body)
+            .unwrap()
+            .lines()
+            .filter_map(envelope)
+            .collect()
+    }
+
+    fn answer(&self, request: &Request, rng: &mut Rng) -> Answer {
+        assert_eq!(request.headers["authorization"], "Splunk a-token");
+        let mut channels = self.0.lock().unwrap();
+        let channel = channels
+            .entry(request.headers["x-splunk-request-channel"].clone())
+            .or_default();
+        if request.path == "/services/collector/event" {
+            let id = channel.next;
+            channel.next += 1;
+            // One in ten is lost on its way to the indexer.
+            if rng.u8(0..10) > 0 {
+                let indexed = Instant::now() + Duration::from_millis(rng.u64(0..1_500));
+                channel.open.insert(id, (indexed, self.events(&request.body)));
+            }
+            return Answer {
+                kept: Vec::new(),
+                status: 200,
+                body: format!(r#"{{"text":"Success","code":0,"ackId":{id}}}"#),
+            };
+        }
+        assert_eq!(request.path, "/services/collector/ack");
+        let id = std::str::from_utf8(&request.body).unwrap();
+        let id: u64 = id.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+        let is_indexed = channel
+            .open
+            .get(&id)
+            .is_some_and(|(indexed, _)| *indexed <= Instant::now());
+        let kept = if is_indexed {
+            channel.open.remove(&id).unwrap().1
+        } else {
+            Vec::new()
+        };
+        Answer {
+            kept,
+            status: 200,
+            body: format!(r#"{{"acks":{{"{id}":{is_indexed}}}}}"#),
+        }
+    }
+}
+
+#[test]
+fn a_collector_indexes_every_event_whatever_it_loses() {
+    outage(Collector::default(), |url| {
+        format!(
+            "type = \"splunk_hec\"\nendpoint = \"{url}\"\ntoken = \"a-token\"\ncompression = \"none\"\n\
+             indexer_acknowledgements = \"required\"\nacknowledgement_timeout_secs = 10\n"
+        )
+    });
+}
+
+/// Lines in, slowly; or only for who has the password.
+struct Slow(Duration);
+
+impl Form for Slow {
+    fn events(&self, body: &[u8]) -> Vec<String> {
+        Lines.events(body)
+    }
+
+    fn answer(&self, request: &Request, rng: &mut Rng) -> Answer {
+        sleep(self.0);
+        match request.headers.get("authorization").map(String::as_str) {
+            Some("Bearer right") => Lines.answer(request, rng),
+            _ => Answer {
+                kept: Vec::new(),
+                status: 401,
+                body: "who are you".to_owned(),
+            },
+        }
+    }
+}
+
+fn slow(pause: Duration) -> (Target, World) {
+    let target = Target::start(Slow(pause), 0, Duration::from_secs(60));
+    target.behave();
+    (target, World::with_records(60))
+}
+
+fn configure(world: &World, target: &Target, token: &str) {
+    let sink = format!(
+        "[sinks.service]\ntype = \"http\"\nuri = \"{}\"\nauth = {{ strategy = \"bearer\", token = \"{token}\" }}\n\
+         batch.max_events = 50\nbatch.timeout_secs = 0\n",
+        target.url
+    );
+    world.configure(world::QUICK, &sink);
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_request_loses_nothing_and_repeats_nothing() {
+    let (target, world) = slow(Duration::from_millis(300));
+    configure(&world, &target, "right");
+    let program = world.start();
+    world::until("a request", || !target.kept().is_empty());
+    sleep(Duration::from_millis(100));
+    program.stop();
+    world.once();
+    let kept = target.kept();
+    world::assert_same(
+        &kept.keys().fold(String::new(), |text, event| text + event + "\n"),
+        &world.events(&world.rows()),
+    );
+    assert!(kept.values().all(|times| *times == 1), "{kept:?}");
+}
+
+#[test]
+fn wrong_credentials_stop_the_sink_and_lose_nothing() {
+    let (target, world) = slow(Duration::ZERO);
+    configure(&world, &target, "a wrong one");
+    let mut program = world.start();
+    world::until("a sink that stops", || {
+        let (status, why) = program.get("/ready");
+        status == 503 && why.contains("sink service: ") && why.contains("401") && why.contains("`auth`")
+    });
+    assert!(!program.said().contains("a wrong one"), "{}", program.said());
+    program.stop();
+    assert_eq!(
+        (target.kept().len(), world.read("state/dead-letter.ndjson").as_str()),
+        (0, "")
+    );
+    configure(&world, &target, "right");
+    world.once();
+    let kept = target.kept();
+    world::assert_same(
+        &kept.keys().fold(String::new(), |text, event| text + event + "\n"),
+        &world.events(&world.rows()),
+    );
+}
+
 /// Runs the program against a difficult service, kills it again and again, and looks for every event.
 fn outage(form: impl Form, sink: impl Fn(&str) -> String) {
     let kills = lives::number("LOGFERRY_KILLS").unwrap_or(8);
@@ -87,7 +240,8 @@ fn outage(form: impl Form, sink: impl Fn(&str) -> String) {
         let program = world.start();
         sleep(Duration::from_millis(rng.u64(200..4_000)));
         let status = fs::read_to_string(format!("/proc/{}/status", program.id())).unwrap();
-        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high = high.unwrap_or_else(|| panic!("it ended by itself: {}", program.said()));
         peak = peak.max(high.trim().trim_end_matches(" kB").parse::<u64>().unwrap());
         lives::killed(program, kill);
     }
