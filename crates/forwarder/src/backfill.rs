@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use logferry_kondado::Stream;
 use logferry_mapper::Mapper;
+use logferry_sinks::exchange::days;
 use logferry_sinks::{Event, Service};
 
 use crate::clock::Clock;
@@ -42,12 +43,7 @@ pub enum Count {
 
 impl fmt::Display for Older {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hours = self.oldest.as_secs() / 3600;
-        let oldest = match hours {
-            0 => format!("{} seconds", self.oldest.as_secs()),
-            hours if hours % 24 == 0 => format!("{} days", hours / 24),
-            hours => format!("{hours} hours"),
-        };
+        let oldest = days(self.oldest);
         write!(
             f,
             "sink {} takes what is {oldest} old at most; of source {}",

@@ -6,10 +6,13 @@
 
 mod answer;
 mod compression;
+mod created;
 #[cfg(test)]
 pub(crate) mod fake;
 mod labels;
+mod parsed;
 mod tls;
+mod token;
 mod too_old;
 
 use std::error::Error as _;
@@ -24,10 +27,13 @@ use reqwest::{RequestBuilder, Url};
 
 pub(crate) use answer::Answer;
 pub use compression::Compression;
+pub(crate) use created::created;
 pub(crate) use labels::{Labels, quoted, quoted_envelope};
+pub(crate) use parsed::is_same_when_parsed;
 pub use tls::Tls;
-pub use too_old::TooOld;
+pub(crate) use token::{Grant, Tokens, Unable};
 pub(crate) use too_old::{AgeLimit, too_large};
+pub use too_old::{TooOld, days};
 
 use crate::batch::Limits;
 use crate::retry;

@@ -28,6 +28,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod azure_monitor_logs;
 pub mod batch;
 mod clock;
 pub mod datadog_logs;
@@ -37,6 +38,7 @@ pub mod dynatrace;
 pub mod event;
 pub mod exchange;
 pub mod file;
+pub mod google_cloud_logging;
 pub mod http;
 mod journal;
 pub mod new_relic_logs;

@@ -2,7 +2,10 @@
 
 use logferry_sinks::batch::{self, Limits};
 use logferry_sinks::select::Selection;
-use logferry_sinks::{Service, datadog_logs, dynatrace, file, http, new_relic_logs, retry, splunk_hec, stdout};
+use logferry_sinks::{
+    Service, azure_monitor_logs, datadog_logs, dynatrace, file, google_cloud_logging, http, new_relic_logs, retry,
+    splunk_hec, stdout,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
@@ -115,6 +118,10 @@ sink_kinds! {
         "new_relic_logs" => NewRelicLogs(new_relic_logs::Config),
         /// Dynatrace's logs.
         "dynatrace" => Dynatrace(dynatrace::Config),
+        /// Google Cloud's Logging.
+        "google_cloud_logging" => GoogleCloudLogging(google_cloud_logging::Config),
+        /// Azure Monitor's logs.
+        "azure_monitor_logs" => AzureMonitorLogs(azure_monitor_logs::Config),
     }
 }
 

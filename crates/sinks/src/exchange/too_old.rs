@@ -69,11 +69,14 @@ pub(crate) fn too_large(whose: &str, size: usize, most: usize) -> Option<String>
     (size > most).then(|| format!("too large: it takes {size} bytes, and {whose} takes {most} of one event"))
 }
 
-fn days(time: Duration) -> String {
-    match time.as_secs() {
-        secs if secs >= 86_400 && secs % 86_400 == 0 => format!("{} days", secs / 86_400),
-        secs if secs >= 3600 && secs % 3600 == 0 => format!("{} hours", secs / 3600),
-        secs if secs >= 60 && secs % 60 == 0 => format!("{} minutes", secs / 60),
-        secs => format!("{secs} seconds"),
-    }
+/// In the largest unit of which it is a whole number.
+pub fn days(time: Duration) -> String {
+    let secs = time.as_secs();
+    let units = [("day", 86_400), ("hour", 3600), ("minute", 60)];
+    let unit = units
+        .into_iter()
+        .find(|(_, length)| secs >= *length && secs % length == 0);
+    let (name, length) = unit.unwrap_or(("second", 1));
+    let plural = if secs == length { "" } else { "s" };
+    format!("{} {name}{plural}", secs / length)
 }
