@@ -75,7 +75,7 @@ pub fn days(time: Duration) -> String {
     let units = [("day", 86_400), ("hour", 3600), ("minute", 60)];
     let unit = units
         .into_iter()
-        .find(|(_, length)| secs >= *length && secs % length == 0);
+        .find(|(_, length)| secs >= *length && secs.is_multiple_of(*length));
     let (name, length) = unit.unwrap_or(("second", 1));
     let plural = if secs == length { "" } else { "s" };
     format!("{} {name}{plural}", secs / length)

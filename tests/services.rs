@@ -1,6 +1,7 @@
-//! Services that refuse, break off, are slow, answer too late or forget, while `kill -9` ends the program again and again: every row arrives.
+//! The program with services that it makes requests to.
 //!
-//! What has arrived is what the service keeps; what should have, the emulator's ledger tells. `LOGFERRY_KILLS` says how many kills, and
+//! Some refuse, break off, are slow, answer too late or forget, while `kill -9` ends the program again and again: every row arrives. What has
+//! arrived is what the service keeps; what should have, the emulator's ledger tells. `LOGFERRY_KILLS` says how many kills, and
 //! `tests/faults/outage 100` does it from the command line.
 
 #![allow(
@@ -33,6 +34,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use logferry_model::Timestamp;
+use serde_json::value::RawValue;
 
 use target::{Answer, Form, Request, Target};
 use world::World;
@@ -216,6 +219,69 @@ fn wrong_credentials_stop_the_sink_and_lose_nothing() {
         &kept.keys().fold(String::new(), |text, event| text + event + "\n"),
         &world.events(&world.rows()),
     );
+}
+
+/// Datadog, as far as it takes logs.
+struct Datadog;
+
+impl Form for Datadog {
+    fn events(&self, body: &[u8]) -> Vec<String> {
+        let logs: Vec<BTreeMap<&str, &RawValue>> = serde_json::from_str(std::str::from_utf8(body).unwrap()).unwrap();
+        logs.iter()
+            .map(|log| serde_json::from_str(log["message"].get()).unwrap())
+            .collect()
+    }
+
+    fn answer(&self, request: &Request, _: &mut Rng) -> Answer {
+        Answer {
+            kept: self.events(&request.body),
+            status: 202,
+            body: "{}".to_owned(),
+        }
+    }
+}
+
+#[test]
+fn events_that_are_too_old_are_known_before_they_are_sent() {
+    let target = Target::start(Datadog, 0, Duration::from_secs(60));
+    target.behave();
+    let world = World::with_records(0);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let event = |hours: u64, number: u64| {
+        let created = Timestamp::parse("1970-01-01T00:00:00Z").unwrap();
+        let created = created.plus_millis(i64::try_from((now - hours * 3600) * 1000).unwrap());
+        format!(r#"{{"event":"info","data":{{"message":"{number}"}},"created":"{created}","connector_id":"c"}}"#)
+    };
+    let hours = [48, 0, 19, 0, 17, 30];
+    let lines: Vec<String> = hours
+        .into_iter()
+        .zip(0..)
+        .map(|(hours, number)| event(hours, number))
+        .collect();
+    world.write("events.ndjson", &(lines.join("\n") + "\n"));
+    let sink = format!(
+        "[sinks.service]\ntype = \"datadog_logs\"\napi_key = \"k\"\nendpoint = \"{}\"\ncompression = \"none\"\n",
+        target.url
+    );
+    world.configure_source("type = \"file\"\npath = \"events.ndjson\"", &sink);
+    let words = "sink service takes what is 18 hours old at most; of source acme, 3 events are older";
+    let checked = world.ends(&["check", "--config", "logferry.toml"], 0);
+    assert!(checked.stderr.contains(words), "{}", checked.stderr);
+    let ended = world.once_fails(2);
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    assert_eq!(target.kept().len(), 3);
+    let letters = world.read("state/dead-letter.ndjson");
+    assert_eq!(letters.matches("too old").count(), 3, "{letters}");
+    // Who wants them all the same says so.
+    world.configure_source(
+        "type = \"file\"\npath = \"events.ndjson\"",
+        &format!("{sink}too_old = \"send\"\n"),
+    );
+    world.ends(&["replay", "state/dead-letter.ndjson", "--config", "logferry.toml"], 0);
+    assert_eq!(target.kept().len(), 6);
 }
 
 /// Runs the program against a difficult service, kills it again and again, and looks for every event.
