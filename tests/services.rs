@@ -55,7 +55,7 @@ impl Form for Lines {
         std::str::from_utf8(body).unwrap().lines().map(str::to_owned).collect()
     }
 
-    fn answer(&self, request: &Request, _: &mut Rng) -> Answer {
+    fn answer(&self, request: &Request, _: Option<&mut Rng>) -> Answer {
         Answer {
             kept: self.events(&request.body),
             status: 200,
@@ -66,7 +66,9 @@ impl Form for Lines {
 
 #[test]
 fn an_endpoint_gets_every_event_whatever_it_does() {
-    outage(Lines, |url| format!("type = \"http\"\nuri = \"{url}/in\"\n"));
+    outage(Lines, |url| {
+        format!("type = \"http\"\nuri = \"{url}/in\"\nbatch.max_events = 60\n")
+    });
 }
 
 /// Splunk's collector with indexer acknowledgement: it takes events and indexes them later, or never, and says so once.
@@ -94,7 +96,7 @@ impl Form for Collector {
             .collect()
     }
 
-    fn answer(&self, request: &Request, rng: &mut Rng) -> Answer {
+    fn answer(&self, request: &Request, rng: Option<&mut Rng>) -> Answer {
         assert_eq!(request.headers["authorization"], "Splunk a-token");
         let mut channels = self.0.lock().unwrap();
         let channel = channels
@@ -104,8 +106,9 @@ impl Form for Collector {
             let id = channel.next;
             channel.next += 1;
             // One in ten is lost on its way to the indexer.
-            if rng.u8(0..10) > 0 {
-                let indexed = Instant::now() + Duration::from_millis(rng.u64(0..1_500));
+            let (is_lost, takes) = rng.map_or((false, 0), |rng| (rng.u8(0..10) == 0, rng.u64(0..1_500)));
+            if !is_lost {
+                let indexed = Instant::now() + Duration::from_millis(takes);
                 channel.open.insert(id, (indexed, self.events(&request.body)));
             }
             return Answer {
@@ -139,7 +142,7 @@ fn a_collector_indexes_every_event_whatever_it_loses() {
     outage(Collector::default(), |url| {
         format!(
             "type = \"splunk_hec\"\nendpoint = \"{url}\"\ntoken = \"a-token\"\ncompression = \"none\"\n\
-             indexer_acknowledgements = \"required\"\nacknowledgement_timeout_secs = 10\n"
+             indexer_acknowledgements = \"required\"\nacknowledgement_timeout_secs = 10\nbatch.max_events = 400\n"
         )
     });
 }
@@ -152,7 +155,7 @@ impl Form for Slow {
         Lines.events(body)
     }
 
-    fn answer(&self, request: &Request, rng: &mut Rng) -> Answer {
+    fn answer(&self, request: &Request, rng: Option<&mut Rng>) -> Answer {
         sleep(self.0);
         match request.headers.get("authorization").map(String::as_str) {
             Some("Bearer right") => Lines.answer(request, rng),
@@ -232,7 +235,7 @@ impl Form for Datadog {
             .collect()
     }
 
-    fn answer(&self, request: &Request, _: &mut Rng) -> Answer {
+    fn answer(&self, request: &Request, _: Option<&mut Rng>) -> Answer {
         Answer {
             kept: self.events(&request.body),
             status: 202,
@@ -293,7 +296,7 @@ fn outage(form: impl Form, sink: impl Fn(&str) -> String) {
     let target = Target::start(form, rng.u64(..), TIMEOUT);
     let world = World::new(lives::busy(seed, SETTLE));
     let sink = format!(
-        "[sinks.service]\n{}batch.timeout_secs = 0.2\nbatch.max_events = 60\nrequest.timeout_secs = {}\n\
+        "[sinks.service]\n{}batch.timeout_secs = 0.2\nrequest.timeout_secs = {}\n\
          request.retry_initial_backoff_secs = 0.05\nrequest.retry_max_duration_secs = 0.5\n",
         sink(&target.url),
         TIMEOUT.as_secs_f64(),

@@ -17,8 +17,8 @@ pub trait Form: Send + Sync + 'static {
     /// The events of a body.
     fn events(&self, body: &[u8]) -> Vec<String>;
 
-    /// The path, status and body of a good answer; `kept` are events that it keeps from then on.
-    fn answer(&self, request: &Request, rng: &mut Rng) -> Answer;
+    /// A good answer, and what is kept from then on. `rng` is there as long as it is difficult.
+    fn answer(&self, request: &Request, rng: Option<&mut Rng>) -> Answer;
 }
 
 /// A request as it arrived.
@@ -132,13 +132,13 @@ impl Shared {
                 Some(Fault::TooManyRetryAfter) => say(&mut stream, 429, "Retry-After: 1\r\n", "busy", false)?,
                 Some(Fault::ServerError) => say(&mut stream, 503, "", "broken", false)?,
                 Some(Fault::ServerErrorKept) => {
-                    self.keep(self.form.answer(&request, &mut rng).kept);
+                    self.keep(self.form.answer(&request, Some(&mut rng)).kept);
                     say(&mut stream, 500, "", "broken", false)?;
                 }
                 Some(Fault::TooLarge) => say(&mut stream, 413, "", "too large", false)?,
                 Some(Fault::CutBefore) => return stream.shutdown(Shutdown::Both),
                 Some(Fault::CutAfter) => {
-                    self.keep(self.form.answer(&request, &mut rng).kept);
+                    self.keep(self.form.answer(&request, Some(&mut rng)).kept);
                     return stream.shutdown(Shutdown::Both);
                 }
                 Some(Fault::CutWithin) => {
@@ -150,7 +150,7 @@ impl Shared {
                     self.reply(&mut stream, &request, &mut rng, false)?;
                 }
                 Some(Fault::TooLate) => {
-                    let answer = self.form.answer(&request, &mut rng);
+                    let answer = self.form.answer(&request, Some(&mut rng));
                     self.keep(answer.kept);
                     sleep(self.timeout.mul_f64(1.2));
                     say(&mut stream, answer.status, "", &answer.body, false)?;
@@ -174,6 +174,7 @@ impl Shared {
     }
 
     fn reply(&self, stream: &mut TcpStream, request: &Request, rng: &mut Rng, cut: bool) -> std::io::Result<()> {
+        let rng = self.is_difficult.load(Ordering::SeqCst).then_some(rng);
         let answer = self.form.answer(request, rng);
         self.keep(answer.kept);
         say(stream, answer.status, "", &answer.body, cut)

@@ -48,6 +48,20 @@ pub fn start(args: &Args) -> Result<(), String> {
     let filter = EnvFilter::builder().parse(filter);
     let filter = filter
         .map_err(|error| format!("--log-level `{level}`: {error}, expected error, warn, info, debug or trace"))?;
+    // At lower levels these show what they sign, session tokens included, whatever is asked for.
+    let quiet = [
+        "aws_config",
+        "aws_runtime",
+        "aws_sigv4",
+        "aws_smithy_runtime",
+        "aws_smithy_runtime_api",
+    ];
+    let filter = quiet
+        .into_iter()
+        .fold(filter, |filter, target| match format!("{target}=warn").parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => filter,
+        });
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);

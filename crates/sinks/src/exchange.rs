@@ -5,6 +5,7 @@
 //! all: the client, TLS, compression, and what follows from a status alone.
 
 mod answer;
+mod auth;
 mod compression;
 mod created;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Url};
 
 pub(crate) use answer::Answer;
+pub use auth::{Auth, Strategy};
 pub use compression::Compression;
 pub(crate) use created::created;
 pub(crate) use labels::{Labels, quoted, quoted_envelope};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
-pub use config::{Auth, Config, Encoding, Method, Strategy};
+pub use config::{Config, Encoding, Method};
 
 use crate::batch::Limits;
 use crate::event::Event;

@@ -28,6 +28,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod aws_cloudwatch_logs;
 pub mod azure_monitor_logs;
 pub mod batch;
 mod clock;
@@ -39,6 +40,7 @@ pub mod event;
 pub mod exchange;
 pub mod file;
 pub mod google_cloud_logging;
+pub mod grafana_loki;
 pub mod http;
 mod journal;
 pub mod new_relic_logs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use logferry_forwarder::{backfill, config, connect};
 
 use crate::exit::Exit;
-use crate::say;
+use crate::{logging, say};
 
 /// Check a configuration, without reading or sending anything
 #[derive(Debug, clap::Args)]
@@ -24,10 +24,17 @@ pub struct Args {
     /// Ask the sources and the sinks, too, whether they would work
     #[arg(long)]
     connect: bool,
+
+    #[command(flatten)]
+    logging: logging::Args,
 }
 
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
+    if let Err(error) = logging::start(&args.logging) {
+        say(&error);
+        return Exit::Usage;
+    }
     let config = match config::load(&args.config) {
         Ok(config) => config,
         Err(errors) => {

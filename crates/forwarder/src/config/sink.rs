@@ -3,8 +3,8 @@
 use logferry_sinks::batch::{self, Limits};
 use logferry_sinks::select::Selection;
 use logferry_sinks::{
-    Service, azure_monitor_logs, datadog_logs, dynatrace, file, google_cloud_logging, http, new_relic_logs, retry,
-    splunk_hec, stdout,
+    Service, aws_cloudwatch_logs, azure_monitor_logs, datadog_logs, dynatrace, file, google_cloud_logging,
+    grafana_loki, http, new_relic_logs, retry, splunk_hec, stdout,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -112,12 +112,16 @@ sink_kinds! {
         "http" => Http(http::Config),
         /// Splunk's HTTP Event Collector.
         "splunk_hec" => SplunkHec(splunk_hec::Config),
+        /// Grafana Loki.
+        "grafana_loki" => GrafanaLoki(grafana_loki::Config),
         /// Datadog's logs.
         "datadog_logs" => DatadogLogs(datadog_logs::Config),
         /// New Relic's logs.
         "new_relic_logs" => NewRelicLogs(new_relic_logs::Config),
         /// Dynatrace's logs.
         "dynatrace" => Dynatrace(dynatrace::Config),
+        /// Amazon CloudWatch Logs.
+        "aws_cloudwatch_logs" => AwsCloudwatchLogs(aws_cloudwatch_logs::Config),
         /// Google Cloud's Logging.
         "google_cloud_logging" => GoogleCloudLogging(google_cloud_logging::Config),
         /// Azure Monitor's logs.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use logferry_sinks::Service;
+use logferry_sinks::exchange::days;
 use serde_json::{Map, Value};
 use toml::de::DeValue;
 
@@ -314,12 +316,15 @@ fn the_pages_are_up_to_date() {
     pages.push((page, format!("{before}{MARK}{}", all_keys(&schemas))));
     for (kind, variant) in schemas.services() {
         let page = Path::new(DOCS).join(format!("sinks/{kind}.md"));
-        let text = fs::read_to_string(&page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
-        let (before, rest) = text.split_once(BEGIN).unwrap();
-        let (_, after) = rest.split_once(END).unwrap();
         let table = table_of(&schemas, &schemas.part_of_sink(variant, false));
-        pages.push((page, format!("{before}{BEGIN}{table}{END}{after}")));
+        let made = between(&page, BEGIN, END, &table);
+        pages.push((page, made));
     }
+    let page = Path::new(DOCS).join("sinks/README.md");
+    pages.push((
+        page.clone(),
+        between(&page, "<!-- limits -->\n", "<!-- /limits -->\n", &limits()),
+    ));
     for (page, made) in pages {
         if std::env::var_os("RENEW").is_some() {
             fs::write(page, made).unwrap();
@@ -333,6 +338,35 @@ fn the_pages_are_up_to_date() {
             );
         }
     }
+}
+
+/// A page with something else between two lines of it.
+fn between(page: &Path, begin: &str, end: &str, what: &str) -> String {
+    let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()));
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    format!("{before}{begin}{what}{end}{after}")
+}
+
+/// What services take at once, and how old.
+fn limits() -> String {
+    let config = configuration(&full()).unwrap();
+    let mut out = "| type | most bytes at once | most events at once | oldest event |\n|---|---|---|---|\n".to_owned();
+    let most = |most: usize| match most {
+        usize::MAX => "any".to_owned(),
+        most => most.to_string(),
+    };
+    for kind in super::sink::TYPES {
+        let sink = config.sinks.values().find(|sink| sink.kind.type_name() == *kind);
+        let Some(service) = sink.unwrap_or_else(|| panic!("{kind}")).kind.service() else {
+            continue;
+        };
+        let limits = Service::limits(service);
+        let oldest = Service::oldest(service).map_or_else(|| "any".to_owned(), days);
+        let (bytes, events) = (most(limits.max_bytes), most(limits.max_events));
+        out.push_str(&format!("| [`{kind}`]({kind}.md) | {bytes} | {events} | {oldest} |\n"));
+    }
+    out
 }
 
 impl Schemas {

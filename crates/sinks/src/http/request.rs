@@ -3,9 +3,9 @@
 use aws_lc_rs::hmac;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-use super::{Auth, Config, Encoding, HttpSink, Method, Strategy};
+use super::{Config, Encoding, HttpSink, Method};
 use crate::event::Event;
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Auth, sensitive};
 use crate::sink::Later;
 
 /// Sends a body, and reads the answer.
@@ -20,15 +20,6 @@ pub(super) async fn send(sink: &HttpSink, body: Vec<u8>, batch: &[Event]) -> Res
         .client
         .request(method, sink.uri.clone())
         .headers(headers(config, batch));
-    if let Some(Auth {
-        strategy: Strategy::Basic,
-        user: Some(user),
-        password,
-        ..
-    }) = &config.auth
-    {
-        request = request.basic_auth(user, password.as_ref().map(|password| password.expose()));
-    }
     if let Some(secret) = &config.secret {
         request = request.header(SIGNATURE, signature(secret.expose(), &body));
     }
@@ -58,21 +49,13 @@ fn headers(config: &Config, batch: &[Event]) -> HeaderMap {
     {
         headers.insert(IDEMPOTENCY_KEY, id);
     }
-    let auth = config.auth.as_ref();
-    let auth = auth.and_then(|auth| match (auth.strategy, &auth.token, &auth.name, &auth.value) {
-        (Strategy::Bearer, Some(token), ..) => Some(("authorization".to_owned(), format!("Bearer {}", token.expose()))),
-        (Strategy::Header, _, Some(name), Some(value)) => Some((name.clone(), value.expose().to_owned())),
-        _ => None,
-    });
-    let set = config
-        .headers
-        .iter()
-        .map(|(name, value)| (name.clone(), value.expose().to_owned()));
-    for (name, value) in set.chain(auth) {
-        if let (Ok(name), Ok(mut value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
-            value.set_sensitive(true);
-            headers.insert(name, value);
+    for (name, value) in &config.headers {
+        if let Ok(name) = name.parse::<HeaderName>() {
+            headers.insert(name, sensitive(value));
         }
+    }
+    if let Some((name, value)) = config.auth.as_ref().and_then(Auth::header) {
+        headers.insert(name, value);
     }
     headers
 }
