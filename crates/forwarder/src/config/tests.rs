@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use logferry_sinks::Service;
+use logferry_sinks::batch::Limits;
 use logferry_sinks::exchange::days;
 use serde_json::{Map, Value};
 use toml::de::DeValue;
@@ -357,13 +358,17 @@ fn limits() -> String {
         most => most.to_string(),
     };
     for kind in super::sink::TYPES {
-        let sink = config.sinks.values().find(|sink| sink.kind.type_name() == *kind);
-        let Some(service) = sink.unwrap_or_else(|| panic!("{kind}")).kind.service() else {
+        let sinks = config.sinks.values().filter(|sink| sink.kind.type_name() == *kind);
+        let services: Vec<&dyn Service> = sinks.filter_map(|sink| sink.kind.service()).collect();
+        // A setting may make a limit narrower.
+        let widest = |limit: fn(&Limits) -> usize| services.iter().map(|service| limit(&service.limits())).max();
+        let (Some(bytes), Some(events)) = (widest(|limits| limits.max_bytes), widest(|limits| limits.max_events))
+        else {
             continue;
         };
-        let limits = Service::limits(service);
-        let oldest = Service::oldest(service).map_or_else(|| "any".to_owned(), days);
-        let (bytes, events) = (most(limits.max_bytes), most(limits.max_events));
+        let oldest = services.iter().filter_map(|service| service.oldest()).max();
+        let oldest = oldest.map_or_else(|| "any".to_owned(), days);
+        let (bytes, events) = (most(bytes), most(events));
         out.push_str(&format!("| [`{kind}`]({kind}.md) | {bytes} | {events} | {oldest} |\n"));
     }
     out
