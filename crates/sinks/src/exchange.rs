@@ -129,9 +129,7 @@ impl Client {
             .timeout(timeout)
             .tcp_keepalive(Duration::from_secs(60))
             // Credentials go to the address that is set and to no other.
-            .redirect(Policy::none())
-            // The delivery tries again, with waits.
-            .retry(reqwest::retry::never());
+            .redirect(Policy::none());
         let builder = tls.apply(builder)?;
         let http = builder
             .build()
@@ -209,6 +207,19 @@ fn words_of(error: reqwest::Error) -> String {
             let _ = write!(words, ": {more}");
         }
         cause = error.source();
+    }
+    let hints = [
+        (
+            "invalid peer certificate",
+            "the service's certificate is not trusted: look at `tls.ca_file`",
+        ),
+        (
+            "tunnel error",
+            "a proxy of the environment is asked first: look at HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+        ),
+    ];
+    if let Some((_, hint)) = hints.iter().find(|(sign, _)| words.contains(sign)) {
+        let _ = write!(words, " ({hint})");
     }
     words
 }

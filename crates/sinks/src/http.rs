@@ -1,7 +1,8 @@
 //! Any endpoint that takes events by HTTP.
 //!
 //! Lines, an array, or one event a request in the form of Fivetran's webhooks. What the endpoint answers with 2xx it keeps. What it refuses
-//! with 400, 413 or 422 is divided, so that one bad event becomes a dead letter and its neighbours arrive.
+//! with 400, 413 or 422 is divided, so that one bad event becomes a dead letter and its neighbours arrive. An endpoint that has taken nothing
+//! yet, and refuses a body without events in the same words, is taken to refuse the settings: it stops the sink.
 
 mod config;
 mod encode;
@@ -11,6 +12,7 @@ mod respond;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::Url;
 
@@ -20,13 +22,35 @@ use crate::batch::Limits;
 use crate::event::Event;
 use crate::exchange::{self, Client, OpenError, Problem, Service};
 use crate::retry;
-use crate::sink::{Sending, Sink, Trying, Verdict};
+use crate::sink::{Later, Sending, Sink, Trying, Verdict};
 
 /// Sends events to an endpoint.
 struct HttpSink {
     config: Config,
     uri: Url,
     client: Client,
+    /// Whether the endpoint has taken anything: until then a refusal may be about settings.
+    has_taken: AtomicBool,
+}
+
+impl HttpSink {
+    async fn deliver(&self, batch: &[Event]) -> Result<Verdict, Later> {
+        let answer = request::send(self, encode::body(self.config.encoding, batch), batch).await?;
+        let verdict = respond::verdict(&self.config, &answer);
+        if verdict == Verdict::Delivered {
+            self.has_taken.store(true, Ordering::Relaxed);
+        } else if matches!(verdict, Verdict::Divide(..))
+            && batch.len() == 1
+            && respond::is_of_events(&answer)
+            && !self.has_taken.load(Ordering::Relaxed)
+        {
+            let nothing = request::send(self, encode::test(self.config.encoding), &[]).await?;
+            if let Some(stop) = respond::refuses_everything(&answer, &nothing) {
+                return Ok(stop);
+            }
+        }
+        Ok(verdict)
+    }
 }
 
 impl Service for Config {
@@ -43,6 +67,7 @@ impl Service for Config {
         Ok(Arc::new(HttpSink {
             client: Client::new(&self.tls, request.timeout(), self.secrets())?,
             uri,
+            has_taken: AtomicBool::new(false),
             config: self.clone(),
         }))
     }
@@ -58,13 +83,7 @@ impl Sink for HttpSink {
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {
-        Box::pin(async move {
-            let body = encode::body(self.config.encoding, batch);
-            match request::send(self, body, batch).await {
-                Ok(answer) => respond::verdict(&self.config, &answer),
-                Err(later) => Verdict::Retry(later),
-            }
-        })
+        Box::pin(async move { self.deliver(batch).await.unwrap_or_else(Verdict::Retry) })
     }
 
     fn probe(&self) -> Trying<'_> {

@@ -58,9 +58,32 @@ impl Answer {
         }
     }
 
+    /// The settings that a server before the service complains of, with a status that would otherwise be about events.
+    fn of_settings(&self) -> Option<&'static str> {
+        // nginx, with 400.
+        let signs = [
+            (
+                "No required SSL certificate was sent",
+                "`tls.crt_file` and `tls.key_file`",
+            ),
+            ("The SSL certificate error", "`tls.crt_file` and `tls.key_file`"),
+            (
+                "plain HTTP request was sent to HTTPS port",
+                "the address: expected https",
+            ),
+        ];
+        let found = signs.into_iter().find(|(sign, _)| self.body.contains(sign));
+        found.map(|(_, settings)| settings)
+    }
+
     /// What the status says of the whole batch. `who` names the settings that say who asks, `what` those that say whom.
     pub(crate) fn verdict(&self, who: &str, what: &str) -> Verdict {
         let words = self.words();
+        if self.status == StatusCode::BAD_REQUEST
+            && let Some(settings) = self.of_settings()
+        {
+            return Verdict::Stop(format!("{words} (look at {settings})"));
+        }
         match self.status.as_u16() {
             200..=299 => Verdict::Delivered,
             408 | 429 => Verdict::Retry(self.later()),

@@ -136,6 +136,45 @@ async fn every_status_has_its_consequence() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_everything_is_one_of_the_settings() {
+    for (answer, expected) in [
+        (
+            "<html>400 No required SSL certificate was sent</html>",
+            "`tls.crt_file`",
+        ),
+        ("<html>The plain HTTP request was sent to HTTPS port</html>", "https"),
+        ("bad request", "`encoding`"),
+    ] {
+        let fake = Fake::start(move |_| answered(400, answer)).await;
+        let sink = open::<Config>(json!({"uri": fake.address}));
+        let verdict = sink.send(&batch(1)).await;
+        assert!(
+            matches!(&verdict, Verdict::Stop(reason) if reason.contains(expected)),
+            "{verdict:?}"
+        );
+    }
+    // An endpoint that says something else to a body without events, or has taken some, means the event.
+    let fake = Fake::start(|asked| match asked.text() {
+        "" => answered(400, "nothing there"),
+        text if text.contains("\"n\":0") => answered(400, "bad request"),
+        _ => answered(200, ""),
+    });
+    let fake = fake.await;
+    let sink = open::<Config>(json!({"uri": fake.address}));
+    assert!(matches!(sink.send(&batch(1)).await, Verdict::Divide(..)));
+    let fake = Fake::start(|asked| match asked.text() {
+        text if text.contains("\"n\":1") => answered(200, ""),
+        _ => answered(400, "bad request"),
+    });
+    let fake = fake.await;
+    let sink = open::<Config>(json!({"uri": fake.address}));
+    let events = batch(2);
+    assert!(matches!(sink.send(&events[..1]).await, Verdict::Stop(_)));
+    assert_eq!(sink.send(&events[1..]).await, Verdict::Delivered);
+    assert!(matches!(sink.send(&events[..1]).await, Verdict::Divide(..)));
+}
+
+#[tokio::test]
 async fn what_does_not_answer_is_tried_again() {
     let sink = open::<Config>(json!({"uri": "http://127.0.0.1:1/in?key=abcdef"}));
     let Verdict::Retry(Later { reason, .. }) = sink.send(&batch(1)).await else {
