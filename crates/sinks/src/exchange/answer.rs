@@ -69,7 +69,7 @@ impl Answer {
             ("The SSL certificate error", "`tls.crt_file` and `tls.key_file`"),
             (
                 "plain HTTP request was sent to HTTPS port",
-                "the address: expected https",
+                "`uri` or `endpoint`: expected https",
             ),
         ];
         let found = signs.into_iter().find(|(sign, _)| self.body.contains(sign));
