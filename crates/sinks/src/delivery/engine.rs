@@ -248,7 +248,7 @@ impl Engine {
     }
 
     fn complete(&mut self, items: &[Item]) -> Vec<Complete> {
-        items.iter().filter_map(|item| self.queue.settle(item)).collect()
+        self.queue.settle(items)
     }
 
     fn settled(&self, settled: Settled<'_>, complete: &[Complete]) {

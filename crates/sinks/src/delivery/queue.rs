@@ -85,24 +85,28 @@ impl Queue {
         let number = self.next_unit;
         self.next_unit += 1;
         self.units.insert(number, Open { ticket, left, bytes });
-        for event in unit.events {
-            let item = Item {
-                size: size(&event),
-                event,
-                order: self.next_order,
-                unit: number,
-                failures: 0,
-                at_most: usize::MAX,
-                since: now,
-            };
-            self.next_order += 1;
-            self.events += 1;
-            self.bytes += item.size;
-            let lane = self.lanes.entry(Arc::clone(&item.event.key)).or_default();
+        let mut events = unit.events.into_iter().peekable();
+        while let Some(key) = events.peek().map(|event| Arc::clone(&event.key)) {
+            // Those of a record have one key, as a rule, which is looked up once.
+            let lane = self.lanes.entry(Arc::clone(&key)).or_default();
             if lane.items.is_empty() && !lane.is_held {
-                self.ready.insert(item.order, Arc::clone(&item.event.key));
+                self.ready.insert(self.next_order, Arc::clone(&key));
             }
-            lane.items.push_back(item);
+            while let Some(event) = events.next_if(|event| Arc::ptr_eq(&event.key, &key) || event.key == key) {
+                let item = Item {
+                    size: size(&event),
+                    event,
+                    order: self.next_order,
+                    unit: number,
+                    failures: 0,
+                    at_most: usize::MAX,
+                    since: now,
+                };
+                self.next_order += 1;
+                self.events += 1;
+                self.bytes += item.size;
+                lane.items.push_back(item);
+            }
         }
         None
     }
@@ -213,15 +217,27 @@ impl Queue {
         }
     }
 
-    /// Counts an event as come to its end; if it is the last of its record, the record is complete.
-    pub(super) fn settle(&mut self, item: &Item) -> Option<Complete> {
-        let open = self.units.get_mut(&item.unit)?;
-        open.left -= 1;
-        if open.left > 0 {
-            return None;
+    /// Counts events as come to their end; gives the records of which they were the last.
+    pub(super) fn settle<'i>(&mut self, items: impl IntoIterator<Item = &'i Item>) -> Vec<Complete> {
+        let mut complete = Vec::new();
+        let mut items = items.into_iter().peekable();
+        while let Some(unit) = items.next().map(|item| item.unit) {
+            // Those of a record stand together, as a rule, and are counted at once.
+            let mut count = 1;
+            while items.next_if(|item| item.unit == unit).is_some() {
+                count += 1;
+            }
+            let Some(open) = self.units.get_mut(&unit) else {
+                continue;
+            };
+            open.left -= count;
+            if open.left == 0
+                && let Some(Open { ticket, bytes, .. }) = self.units.remove(&unit)
+            {
+                complete.push(Complete { ticket, bytes });
+            }
         }
-        let Open { ticket, bytes, .. } = self.units.remove(&item.unit)?;
-        Some(Complete { ticket, bytes })
+        complete
     }
 
     /// The record that an event belongs to.
@@ -252,7 +268,16 @@ impl Queue {
 
 /// The lanes of a batch.
 pub(super) fn keys<'i>(batch: impl IntoIterator<Item = &'i Item>) -> BTreeSet<Arc<str>> {
-    batch.into_iter().map(|item| Arc::clone(&item.event.key)).collect()
+    let mut keys = BTreeSet::new();
+    let mut last: Option<&Arc<str>> = None;
+    for Item { event, .. } in batch {
+        // Most follow one of the same key.
+        if last.is_none_or(|last| !Arc::ptr_eq(last, &event.key)) {
+            keys.insert(Arc::clone(&event.key));
+            last = Some(&event.key);
+        }
+    }
+    keys
 }
 
 /// A batch that is being gathered.
