@@ -300,7 +300,7 @@ impl Report for SinkReport {
             let mut state = self.shared.lock();
             let state = &mut *state;
             let sink = &mut state.sinks[self.sink];
-            if settled.delivered > 0 {
+            if settled.delivered > 0 || settled.dead_lettered > 0 {
                 sink.stopped = None;
             }
             let counts = &mut sink.counts;
@@ -325,7 +325,11 @@ impl Report for SinkReport {
     }
 
     fn retrying(&self, _: &Retrying<'_>) {
-        self.shared.lock().sinks[self.sink].retries += 1;
+        let mut state = self.shared.lock();
+        let sink = &mut state.sinks[self.sink];
+        sink.retries += 1;
+        // What is tried again is not stopped any more.
+        sink.stopped = None;
     }
 
     fn stopped(&self, reason: &str) {

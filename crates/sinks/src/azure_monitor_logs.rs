@@ -66,11 +66,18 @@ impl Service for Config {
 }
 
 impl AzureSink {
-    /// Sends a batch. When it is refused as malformed, an array without rows tells whether it is the settings' fault.
+    /// Sends a batch. When it is refused as malformed, an array without rows may tell that it is the settings' fault.
     async fn try_send(&self, batch: &[Event]) -> Result<Verdict, Verdict> {
         let answer = request::send(self, encode::body(batch)).await?;
         if answer.status == 400 {
-            respond::settings(&self.config, &request::send(self, encode::body(&[])).await?)?;
+            let nothing = request::send(self, encode::body(&[])).await?;
+            // What Azure answers to such an array is not documented: only what surely is of the settings counts.
+            match respond::settings(&self.config, &nothing) {
+                Err(Verdict::Stop(reason)) if nothing.status != 400 || nothing.body == answer.body => {
+                    return Ok(Verdict::Stop(reason));
+                }
+                _ => {}
+            }
         }
         Ok(respond::verdict(&self.config, &answer))
     }

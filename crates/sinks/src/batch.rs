@@ -29,6 +29,8 @@ pub struct Settings {
 pub struct Limits {
     /// Most bytes of a batch, without what stands around its events; events are counted by [`Sink::size`](crate::Sink::size).
     pub max_bytes: usize,
+    /// What stands around the events of a batch, in bytes.
+    pub frame: usize,
     /// Most events of a batch.
     pub max_events: usize,
     /// The longest time between the oldest and the newest event of a batch.
@@ -56,6 +58,7 @@ impl Limits {
     /// Of a sink that takes whatever it is given, one batch after the other, and at once.
     pub const NONE: Limits = Limits {
         max_bytes: usize::MAX,
+        frame: 0,
         max_events: usize::MAX,
         span: None,
         one_key: false,
@@ -83,7 +86,9 @@ impl Settings {
     pub(crate) fn within(&self, limits: &Limits) -> Bounds {
         let set = |set: Option<NonZeroUsize>, usual: usize| set.map_or(usual, NonZeroUsize::get);
         Bounds {
-            max_bytes: set(self.max_bytes, limits.usual.max_bytes).min(limits.max_bytes),
+            max_bytes: set(self.max_bytes, limits.usual.max_bytes)
+                .saturating_sub(limits.frame)
+                .min(limits.max_bytes),
             max_events: set(self.max_events, limits.usual.max_events).clamp(1, limits.max_events.max(1)),
             span_millis: limits
                 .span

@@ -22,6 +22,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Url};
@@ -134,7 +136,10 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| OpenError::new("tls", words_of(error)))?;
-        Ok(Client { http, secrets })
+        Ok(Client {
+            http,
+            secrets: forms(&secrets),
+        })
     }
 
     /// A request that is to be sent by [`Client::send`].
@@ -153,7 +158,7 @@ impl Client {
             }
         };
         let mut response = request.send().await.map_err(failed)?;
-        let (status, at) = (response.status(), shown(response.url()));
+        let (status, at) = (response.status(), self.redact(&shown(response.url())));
         let headers = std::mem::replace(response.headers_mut(), HeaderMap::new());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
@@ -171,14 +176,38 @@ impl Client {
 
     fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for secret in &self.secrets {
-            if secret.expose().len() >= SHORTEST_SECRET && text.contains(secret.expose()) {
-                text = text.replace(secret.expose(), "***");
+        for form in &self.secrets {
+            if text.contains(form.expose()) {
+                text = text.replace(form.expose(), "***");
             }
         }
         text
     }
 }
+
+/// What secrets may look like in a text: as they are, each word of them, in a form, and in Base64. The longest first, so that nothing is left of
+/// one that has another in it.
+fn forms(secrets: &[Secret]) -> Vec<Secret> {
+    let mut forms = Vec::new();
+    for secret in secrets {
+        let text = secret.expose();
+        let words = text.split_whitespace().filter(|word| word.len() >= SHORTEST_WORD);
+        for text in words.chain([text]) {
+            let encoded: String = reqwest::Url::parse_with_params("a:", [("", text)])
+                .ok()
+                .and_then(|url| Some(url.query()?.trim_start_matches('=').to_owned()))
+                .unwrap_or_default();
+            forms.extend([text.to_owned(), encoded, BASE64.encode(text)]);
+        }
+    }
+    forms.retain(|form| form.len() >= SHORTEST_SECRET);
+    forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    forms.dedup();
+    forms.into_iter().map(Secret::from).collect()
+}
+
+/// A shorter word of a secret, such as `Bearer`, is none itself.
+const SHORTEST_WORD: usize = 8;
 
 /// What is shorter is found in any text, and hides nothing.
 const SHORTEST_SECRET: usize = 4;

@@ -1,8 +1,8 @@
 //! Any endpoint that takes events by HTTP.
 //!
 //! Lines, an array, or one event a request in the form of Fivetran's webhooks. What the endpoint answers with 2xx it keeps. What it refuses
-//! with 400, 413 or 422 is divided, so that one bad event becomes a dead letter and its neighbours arrive. An endpoint that has taken nothing
-//! yet, and refuses a body without events in the same words, is taken to refuse the settings: it stops the sink.
+//! with 400, 409, 413 or 422 is divided, so that one bad event becomes a dead letter and its neighbours arrive. An endpoint that has taken
+//! nothing of late may refuse the settings and not the event: the event is tried again, behind others, until one of them is taken.
 
 mod config;
 mod encode;
@@ -12,42 +12,45 @@ mod respond;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use reqwest::Url;
 
 pub use config::{Config, Encoding, Method};
 
 use crate::batch::Limits;
+use crate::clock;
 use crate::event::Event;
 use crate::exchange::{self, Client, OpenError, Problem, Service};
 use crate::retry;
 use crate::sink::{Later, Sending, Sink, Trying, Verdict};
+
+/// An endpoint that took something so long ago is known to take events.
+const OF_LATE: Duration = Duration::from_secs(600);
 
 /// Sends events to an endpoint.
 struct HttpSink {
     config: Config,
     uri: Url,
     client: Client,
-    /// Whether the endpoint has taken anything: until then a refusal may be about settings.
-    has_taken: AtomicBool,
+    /// When it took something last, in milliseconds since 1970.
+    taken: AtomicI64,
 }
 
 impl HttpSink {
+    /// Whether it has taken something of late, so that a refusal is about the event.
+    fn takes_others(&self) -> bool {
+        clock::now_millis().saturating_sub(self.taken.load(Ordering::Relaxed)) < OF_LATE.as_millis() as i64
+    }
+
     async fn deliver(&self, batch: &[Event]) -> Result<Verdict, Later> {
         let answer = request::send(self, encode::body(self.config.encoding, batch), batch).await?;
         let verdict = respond::verdict(&self.config, &answer);
         if verdict == Verdict::Delivered {
-            self.has_taken.store(true, Ordering::Relaxed);
-        } else if matches!(verdict, Verdict::Divide(..))
-            && batch.len() == 1
-            && respond::is_of_events(&answer)
-            && !self.has_taken.load(Ordering::Relaxed)
-        {
-            let nothing = request::send(self, encode::test(self.config.encoding), &[]).await?;
-            if let Some(stop) = respond::refuses_everything(&answer, &nothing) {
-                return Ok(stop);
-            }
+            self.taken.store(clock::now_millis(), Ordering::Relaxed);
+        } else if matches!(verdict, Verdict::Divide(..)) && batch.len() == 1 && !self.takes_others() {
+            return Err(respond::not_yet(&answer));
         }
         Ok(verdict)
     }
@@ -67,7 +70,7 @@ impl Service for Config {
         Ok(Arc::new(HttpSink {
             client: Client::new(&self.tls, request.timeout(), self.secrets())?,
             uri,
-            has_taken: AtomicBool::new(false),
+            taken: AtomicI64::new(0),
             config: self.clone(),
         }))
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::seconds;
 
-/// The longest wait that a service can ask for.
-const MOST_ASKED: Duration = Duration::from_secs(30 * 86_400);
+/// The longest wait that a service can ask for: asking once more costs a request, and a wrong `Retry-After` would silence a sink.
+const MOST_ASKED: Duration = Duration::from_secs(3600);
 
 /// The `request` table of a sink.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]

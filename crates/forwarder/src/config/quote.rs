@@ -18,7 +18,7 @@ pub struct Quotes<'t> {
 const MASK: &str = "***";
 
 /// Words whose presence in a key's name says that its value is a secret.
-const SECRET_WORDS: [&str; 11] = [
+const SECRET_WORDS: [&str; 14] = [
     "key",
     "token",
     "password",
@@ -29,12 +29,12 @@ const SECRET_WORDS: [&str; 11] = [
     "credentials",
     "authorization",
     "apikey",
-    // Of a header that shows who asks.
+    // Of a header that shows who asks, and where one is written in another form.
     "value",
+    "header",
+    "headers",
+    "auth",
 ];
-
-/// The table whose values are all secrets.
-const SECRET_TABLE: &str = "headers";
 
 /// Whether the value of a key is a secret, the key perhaps being misspelt.
 fn is_secret(key: &str) -> bool {
@@ -46,9 +46,14 @@ fn is_secret(key: &str) -> bool {
     })
 }
 
+/// Whether all values of a table are secrets, its name perhaps being misspelt.
+fn is_table_of_secrets(key: &str) -> bool {
+    strsim::damerau_levenshtein("headers", &key.to_lowercase()) <= 1
+}
+
 /// Whether a text may be an address with a user, a password or parameters in it.
 fn holds_more_than_an_address(text: &str) -> bool {
-    text.contains("://") && text.contains(['@', '?'])
+    text.contains('/') && text.contains(['@', '?'])
 }
 
 impl<'t> Quotes<'t> {
@@ -169,7 +174,7 @@ impl<'t> Quotes<'t> {
 fn secrets(table: &DeTable<'_>, found: &mut Vec<Range<usize>>) {
     for (key, value) in table {
         match value.get_ref() {
-            DeValue::Table(headers) if key.get_ref() == SECRET_TABLE => {
+            DeValue::Table(headers) if is_table_of_secrets(key.get_ref()) => {
                 for value in headers.values() {
                     secrets_of(value.get_ref(), value.span(), true, found);
                 }

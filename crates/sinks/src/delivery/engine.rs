@@ -34,6 +34,8 @@ pub(super) struct Engine {
     under_way: Vec<(Id, Job)>,
     /// Failures of whole batches, one after the other.
     failures: u32,
+    /// Batches of which something was delivered.
+    deliveries: u64,
     /// Counts the waits. Batches that failed before the same wait are one failure.
     round: u64,
     /// Nothing is sent before.
@@ -79,6 +81,7 @@ impl Engine {
             tasks: JoinSet::new(),
             under_way: Vec::new(),
             failures: 0,
+            deliveries: 0,
             round: 0,
             gate: None,
         }

@@ -18,6 +18,8 @@ pub(super) struct Item {
     unit: u64,
     /// How often it failed.
     pub(super) failures: u32,
+    /// How many batches had been delivered when it failed first.
+    pub(super) failed_at: Option<u64>,
     /// It goes in no larger batch than this: halves of a batch that was too large are not joined again.
     pub(super) at_most: usize,
     since: Instant,
@@ -99,6 +101,7 @@ impl Queue {
                     order: self.next_order,
                     unit: number,
                     failures: 0,
+                    failed_at: None,
                     at_most: usize::MAX,
                     since: now,
                 };

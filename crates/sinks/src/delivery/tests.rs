@@ -218,6 +218,42 @@ async fn a_batch_stays_in_its_span_and_what_is_refused_is_not_sent() {
     assert_eq!((world.letters(), world.counts.now().dead_lettered), (vec![4], 1));
 }
 
+/// Answers every batch with this event as a failure.
+fn poisoned(poison: u128) -> Arc<Scripted> {
+    Scripted::new(move |_, ids| match ids.contains(&poison) {
+        true => (NO_TIME, Verdict::Retry(later(None))),
+        false => (NO_TIME, Verdict::Delivered),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_always_fails_holds_up_its_key_alone() {
+    let world = World::new(poisoned(1), at_most(10), concurrently(4));
+    world.push(units(&"abcdefghij".repeat(10))).await;
+    sleep(Duration::from_secs(120)).await;
+    let delivered = world.sink.seen().delivered.len();
+    // Those of its own key wait behind it.
+    assert_eq!(
+        (delivered, world.counts.now().in_flight, world.letters().len()),
+        (90, 10, 0)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_neighbours_of_an_event_that_always_fails_do_not_end_with_it() {
+    let counted = retry::Settings {
+        retry_attempts: Some(3),
+        ..concurrently(1)
+    };
+    for keys in ["abcdefghij", "aaaaaaaaaa"] {
+        let world = World::new(poisoned(5), at_most(10), counted.clone());
+        world.push(units(keys)).await;
+        world.drain(10_000).await;
+        assert_eq!(world.letters(), [5], "{keys}");
+        assert_eq!(world.sink.seen().delivered.len(), 9, "{keys}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_sink_that_asks_to_wait_is_left_alone_for_so_long() {
     let sink = Scripted::new(|number, _| match number {
@@ -258,7 +294,8 @@ async fn attempts_end_in_a_dead_letter_only_if_they_are_counted() {
         // Without end, but at a capped rate.
         assert!(
             if dead > 0 {
-                waits.len() == 4
+                // Four of both, then each alone.
+                waits.len() == 6
             } else {
                 (400..1500).contains(&waits.len())
             },

@@ -159,7 +159,8 @@ async fn its_answers_have_consequences() {
         (402, "stop `endpoint`"),
         (403, "stop `api_token`"),
         (404, "stop `endpoint`"),
-        (413, "divide"),
+        // With `Retry-After`, which says that it is for now.
+        (413, "retry"),
         (415, "stop `endpoint`"),
         (429, "retry"),
         (500, "retry"),

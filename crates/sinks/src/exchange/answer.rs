@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 
 use crate::sink::{Later, Parts, Verdict};
 
@@ -71,6 +71,11 @@ impl Answer {
                 "plain HTTP request was sent to HTTPS port",
                 "`uri` or `endpoint`: expected https",
             ),
+            // Programs in Go.
+            (
+                "Client sent an HTTP request to an HTTPS server",
+                "`uri` or `endpoint`: expected https",
+            ),
         ];
         let found = signs.into_iter().find(|(sign, _)| self.body.contains(sign));
         found.map(|(_, settings)| settings)
@@ -86,12 +91,14 @@ impl Answer {
         }
         match self.status.as_u16() {
             200..=299 => Verdict::Delivered,
-            408 | 429 => Verdict::Retry(self.later()),
+            408 | 425 | 429 => Verdict::Retry(self.later()),
+            // RFC 9110, 15.5.14: a refusal for now.
+            413 if self.retry_after().is_some() => Verdict::Retry(self.later()),
             501 => Verdict::Stop(format!("{words} (look at {what})")),
             500..=599 => Verdict::Retry(self.later()),
             401 | 403 => Verdict::Stop(format!("{words} (look at {who})")),
             // Something in the batch; who is innocent passes in another part.
-            400 | 413 | 422 => Verdict::Divide(Parts::Halves, words),
+            400 | 409 | 413 | 422 => Verdict::Divide(Parts::Halves, words),
             300..=399 => {
                 let to = self.headers.get(LOCATION).and_then(|to| to.to_str().ok());
                 // What stands behind the question mark may be a secret.
@@ -111,7 +118,11 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         Ok(secs) => Duration::try_from_secs_f64(secs).ok(),
         Err(_) => {
             let date = httpdate::parse_http_date(text).ok()?;
-            Some(date.duration_since(now).unwrap_or_default())
+            // By the clock of the service, if it says what time it has.
+            let said = headers
+                .get(DATE)
+                .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+            Some(date.duration_since(said.unwrap_or(now)).unwrap_or_default())
         }
     }
 }

@@ -40,6 +40,7 @@ const MOST_BYTES: usize = 3_000_000;
 const SPAN: Duration = Duration::from_secs(59 * 60);
 
 pub(super) const LIMITS: Limits = Limits {
+    frame: 0,
     max_bytes: MOST_BYTES,
     max_events: usize::MAX,
     span: Some(SPAN),

@@ -75,7 +75,10 @@ impl Config {
         problems.extend(self.tls.problems());
         for (name, value) in &self.headers {
             if name.parse::<HeaderName>().is_err() {
-                problems.push(Problem::new("headers", format!("`{name}` is not the name of a header")));
+                problems.push(Problem::new(
+                    "headers",
+                    "one of the names is not the name of a header".to_owned(),
+                ));
             }
             if HeaderValue::from_str(value.expose()).is_err() {
                 let message = format!("the value of `{name}` has line ends or other control characters in it");
@@ -92,6 +95,18 @@ impl Config {
     pub(super) fn secrets(&self) -> Vec<Secret> {
         let auth = self.auth.iter().flat_map(Auth::secrets);
         let others = self.secret.iter().chain(self.headers.values());
-        auth.chain(others.cloned()).collect()
+        auth.chain(others.cloned()).chain(self.secrets_of_uri()).collect()
+    }
+
+    /// Parts of the address that may be what shows who asks: values of its query, and long parts of its path.
+    fn secrets_of_uri(&self) -> Vec<Secret> {
+        let Ok(uri) = address("uri", &self.uri) else {
+            return Vec::new();
+        };
+        let path = uri.path_segments().into_iter().flatten();
+        let path = path.filter(|part| part.len() >= 16).map(str::to_owned);
+        let query = uri.query_pairs().map(|(_, value)| value.into_owned());
+        let query: Vec<String> = query.filter(|value| value.len() >= 8).collect();
+        path.chain(query).map(Secret::from).collect()
     }
 }

@@ -15,6 +15,8 @@ pub(super) fn limits(encoding: Encoding) -> Limits {
         Encoding::Ndjson | Encoding::JsonArray => usize::MAX,
     };
     Limits {
+        // The brackets, without the comma that the last event does not have.
+        frame: usize::from(encoding == Encoding::JsonArray),
         max_events: most,
         usual: Usual {
             max_events: most.min(10_000),

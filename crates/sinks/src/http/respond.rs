@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::exchange::Answer;
-use crate::sink::Verdict;
+use crate::sink::{Later, Verdict};
 
 const WHAT: &str = "`uri` and `method`";
 
@@ -15,20 +15,15 @@ pub(super) fn verdict(config: &Config, answer: &Answer) -> Verdict {
     answer.verdict(who, WHAT)
 }
 
-/// Whether this refuses something in the body, so that the rest of it may be good.
-pub(super) fn is_of_events(answer: &Answer) -> bool {
-    matches!(answer.status.as_u16(), 400 | 422)
-}
-
-/// Nothing was taken yet, and an event is refused in the same words as a body without any: so it is not about the event.
-pub(super) fn refuses_everything(event: &Answer, nothing: &Answer) -> Option<Verdict> {
-    let is_same = event.status == nothing.status && event.body == nothing.body;
-    is_same.then(|| {
-        Verdict::Stop(format!(
-            "{}; it has taken nothing yet, and answers the same to a body without events (look at {WHAT}, `encoding`, `headers` and `auth`)",
-            event.words()
-        ))
-    })
+/// A single event is refused, and nothing was taken of late.
+pub(super) fn not_yet(answer: &Answer) -> Later {
+    let words = answer.words();
+    Later {
+        reason: format!(
+            "{words}; nothing was taken of late, so it may be about settings (look at {WHAT}, `encoding`, `headers` and `auth`)"
+        ),
+        after: answer.retry_after(),
+    }
 }
 
 /// An endpoint may refuse a body without events, which says that it would take others.

@@ -133,7 +133,8 @@ async fn its_answers_have_consequences() {
         (405, "stop `endpoint`"),
         (408, "retry"),
         (411, "stop `endpoint`"),
-        (413, "divide"),
+        // With `Retry-After`, which says that it is for now.
+        (413, "retry"),
         (415, "stop `endpoint`"),
         (429, "retry"),
         (500, "retry"),

@@ -89,7 +89,8 @@ pub(super) fn read(answer: &Answer, events: usize, bytes: usize) -> Reading {
         (10 | 14 | 28, _) => stop(ACKNOWLEDGEMENTS),
         (11, _) => stop("`channel`"),
         (16 | 17, _) => stop(WHAT),
-        _ if answer.status.is_success() => return Reading::Taken(all),
+        // Whoever says this is no collector that is known.
+        _ if answer.status.is_success() => stop(WHAT),
         _ => answer.verdict(WHO, WHAT),
     })
 }

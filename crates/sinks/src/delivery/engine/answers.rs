@@ -14,6 +14,12 @@ use crate::sink::{Fate, Later, Parts, Verdict};
 /// So long nothing is sent after a sink has stopped.
 const STOPPED: Duration = Duration::from_secs(60);
 
+/// What failed so often in a row is suspected to be to blame.
+const SUSPECT: u32 = 3;
+
+/// So long after a wait, what is suspected goes: the others go before it.
+const AFTER_OTHERS: Duration = Duration::from_millis(1);
+
 impl Engine {
     pub(super) fn answered(&mut self, mut items: Vec<Item>, round: u64, verdict: Verdict) -> Result<(), ReaderGone> {
         match verdict {
@@ -60,16 +66,47 @@ impl Engine {
     }
 
     /// None of the batch is delivered: it goes back to the heads of its lanes, and the sink rests.
+    ///
+    /// What fails again and again may be to blame itself: other lanes go before it then, and once these were delivered meanwhile, it goes in
+    /// smaller parts and holds up its own lanes alone.
     fn failed(&mut self, mut items: Vec<Item>, round: u64, later: &Later) {
         let keys = keys(&items);
-        items
-            .iter_mut()
-            .for_each(|item| item.failures = item.failures.saturating_add(1));
-        let (exhausted, again): (Vec<Item>, Vec<Item>) = items
+        let is_alone = items.len() == 1;
+        let half = items.len().div_ceil(2);
+        let (mut failures, mut is_to_blame) = (0, false);
+        for item in &mut items {
+            item.failures = item.failures.saturating_add(1);
+            failures = failures.max(item.failures);
+            is_to_blame |= *item.failed_at.get_or_insert(self.deliveries) < self.deliveries;
+        }
+        is_to_blame &= failures >= SUSPECT;
+        if is_to_blame {
+            items.iter_mut().for_each(|item| item.at_most = item.at_most.min(half));
+        }
+        // The neighbours of an event that is to blame must not end with it.
+        let (exhausted, mut again): (Vec<Item>, Vec<Item>) = items
             .into_iter()
-            .partition(|item| self.retry.is_exhausted(item.failures));
+            .partition(|item| is_alone && self.retry.is_exhausted(item.failures));
+        let is_exhausted = |item: &&mut Item| self.retry.is_exhausted(item.failures);
+        again.iter_mut().filter(is_exhausted).for_each(|item| item.at_most = 1);
         let events = again.len();
-        self.queue.release(keys, again, None);
+        if is_to_blame {
+            let wait = self.retry.wait(failures, later.after, fastrand::f64());
+            self.queue.release(keys, again, Instant::now().checked_add(wait));
+            self.retrying(&later.reason, events, wait);
+        } else {
+            self.rest(round, later, events);
+            let due = self
+                .gate
+                .filter(|_| failures >= SUSPECT)
+                .map(|gate| gate + AFTER_OTHERS);
+            self.queue.release(keys, again, due);
+        }
+        self.keep(exhausted.into_iter().map(|item| (item, later.reason.clone())).collect());
+    }
+
+    /// Nothing is sent for a while. Batches that failed before the same wait are one failure.
+    fn rest(&mut self, round: u64, later: &Later, events: usize) {
         if round == self.round {
             self.failures = self.failures.saturating_add(1);
             self.round += 1;
@@ -81,7 +118,6 @@ impl Engine {
             let asked = Instant::now() + self.retry.wait(0, Some(after), 0.0);
             self.gate = Some(self.gate.map_or(asked, |gate| gate.max(asked)));
         }
-        self.keep(exhausted.into_iter().map(|item| (item, later.reason.clone())).collect());
     }
 
     /// Some of the batch is delivered. What is to be tried again waits alone; it holds up its lanes, not the sink.
@@ -128,6 +164,7 @@ impl Engine {
     }
 
     fn recovered(&mut self, round: u64) {
+        self.deliveries += 1;
         self.concurrency.grow();
         if round == self.round && self.failures > 0 {
             info!(sink = %self.name, failures = self.failures, "delivers again");
