@@ -264,7 +264,9 @@ impl Feed {
         {
             self.reread = None;
         }
-        let news = || self.readers.iter().filter(|reader| reader.wants_news());
+        // Once, what comes after the end has been reached is left to the next run, and does not take quota from re-reads.
+        let is_end = self.settings.once.is_some() && self.is_caught_up();
+        let news = || self.readers.iter().filter(|reader| reader.wants_news() && !is_end);
         let due = news()
             .filter(|reader| reader.due <= now)
             .min_by_key(|reader| reader.turn);
@@ -324,7 +326,9 @@ impl Feed {
         if self.settings.settle_secs == 0 || now < self.reread_not_before {
             return None;
         }
-        let begun = seconds(now);
+        // Once, what ripens meanwhile is left to the next run: else there is always more, where rows keep coming.
+        let once = self.settings.once.and_then(|begun| Millis::try_from(begun).ok());
+        let begun = seconds(once.map_or(now, |begun| now.min(begun)));
         let patience = u32::try_from(self.patience_secs()).unwrap_or(u32::MAX);
         let is_due = |reader: &&Reader| {
             let position = &reader.position;

@@ -488,3 +488,34 @@ fn rule_5_a_slow_sink_delays_nobody() {
     world.finish();
     assert_eq!(world.sinks[1].kept.len(), 5001);
 }
+
+/// Rows that keep coming, and ripen while others are read, are left to the next run.
+#[test]
+fn reading_once_ends_where_rows_keep_coming() {
+    const BEGUN: Millis = 1_000_000_000;
+    let settings = Settings {
+        settle_secs: 5,
+        poll_interval: 20_000,
+        redeliver_changed: false,
+        once: Some(BEGUN as i64),
+    };
+    let mut feed = Feed::new(settings, [Snapshot::default()]);
+    let row = |id: u64, created: Millis| Row {
+        id,
+        fingerprint: Fingerprint(1),
+        created: Some(created as i64),
+    };
+    let Plan::Request(request) = feed.plan(BEGUN) else {
+        panic!()
+    };
+    // The last row is of later: this is the end.
+    let rows = [row(1, BEGUN - 1), row(2, BEGUN)];
+    feed.page(&request, &rows, &Next::Id(2), BEGUN);
+    for id in [1, 2] {
+        feed.acknowledge(0, feed.epoch(0), id);
+    }
+    for now in [BEGUN, BEGUN + 4_000, BEGUN + 6_000, BEGUN + 600_000] {
+        assert!(feed.is_read(now), "{now}");
+        assert!(!matches!(feed.plan(now), Plan::Request(_)), "{now}");
+    }
+}

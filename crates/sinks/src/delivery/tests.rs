@@ -245,13 +245,11 @@ async fn the_neighbours_of_an_event_that_always_fails_do_not_end_with_it() {
         retry_attempts: Some(3),
         ..concurrently(1)
     };
-    for keys in ["abcdefghij", "aaaaaaaaaa"] {
-        let world = World::new(poisoned(5), at_most(10), counted.clone());
-        world.push(units(keys)).await;
-        world.drain(10_000).await;
-        assert_eq!(world.letters(), [5], "{keys}");
-        assert_eq!(world.sink.seen().delivered.len(), 9, "{keys}");
-    }
+    let world = World::new(poisoned(5), at_most(10), counted);
+    world.push(units("aaaaabbbbbcccccddddd")).await;
+    world.drain(10_000).await;
+    assert_eq!(world.letters(), [5]);
+    assert_eq!(world.sink.seen().delivered.len(), 19);
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,8 +292,7 @@ async fn attempts_end_in_a_dead_letter_only_if_they_are_counted() {
         // Without end, but at a capped rate.
         assert!(
             if dead > 0 {
-                // Four of both, then each alone.
-                waits.len() == 6
+                waits.len() == 4
             } else {
                 (400..1500).contains(&waits.len())
             },

@@ -73,20 +73,20 @@ impl Engine {
         let keys = keys(&items);
         let is_alone = items.len() == 1;
         let half = items.len().div_ceil(2);
-        let (mut failures, mut is_to_blame) = (0, false);
+        let (mut failures, mut others_pass) = (0, false);
         for item in &mut items {
             item.failures = item.failures.saturating_add(1);
             failures = failures.max(item.failures);
-            is_to_blame |= *item.failed_at.get_or_insert(self.deliveries) < self.deliveries;
+            others_pass |= *item.failed_at.get_or_insert(self.deliveries) < self.deliveries;
         }
-        is_to_blame &= failures >= SUSPECT;
+        let is_to_blame = others_pass && failures >= SUSPECT;
         if is_to_blame {
             items.iter_mut().for_each(|item| item.at_most = item.at_most.min(half));
         }
-        // The neighbours of an event that is to blame must not end with it.
+        // Where others pass, one of the events may be to blame, and its neighbours must not end with it.
         let (exhausted, mut again): (Vec<Item>, Vec<Item>) = items
             .into_iter()
-            .partition(|item| is_alone && self.retry.is_exhausted(item.failures));
+            .partition(|item| (is_alone || !others_pass) && self.retry.is_exhausted(item.failures));
         let is_exhausted = |item: &&mut Item| self.retry.is_exhausted(item.failures);
         again.iter_mut().filter(is_exhausted).for_each(|item| item.at_most = 1);
         let events = again.len();
