@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use logferry_emulator::{Delay, Fault, Limits, Numbers, Options, Quirks, Stream};
 
-use crate::world::{LAKE, QUICK, World, until};
+use crate::world::{LAKE, PASSING, QUICK, World, until};
 
 #[test]
 fn a_wrong_token_ends_with_78_and_a_message() {
@@ -99,22 +99,6 @@ fn throttling_is_waited_out_and_no_failure() {
     );
     assert!(!ended.stderr.contains("WARN"), "{}", ended.stderr);
 }
-
-/// Those of the faults that pass by themselves, and within a test's time.
-const PASSING: [Fault; 12] = [
-    Fault::Throttle,
-    Fault::ThrottleSeconds,
-    Fault::InnerFailure,
-    Fault::Html,
-    Fault::EmptyObject,
-    Fault::NoArray,
-    Fault::ServerErrors,
-    Fault::ServerErrorsRetryAfter,
-    Fault::Slow,
-    Fault::Cut,
-    Fault::Hang,
-    Fault::Reset,
-];
 
 #[test]
 fn every_row_arrives_whatever_the_fault() {

@@ -6,7 +6,7 @@ use logferry_emulator::{Delay, Fault, Limits, Numbers, Options, Quirks, STREAMS,
 use nix::sys::signal::Signal;
 
 use crate::program::Program;
-use crate::world::{World, until, until_ok};
+use crate::world::{PASSING, World, until, until_ok};
 
 /// A source for an API like [`busy`], which settles within two seconds.
 pub const SOURCE: &str = "rate_limit.requests_per_minute = 6000
@@ -15,21 +15,6 @@ poll_interval_secs = 1
 settle_secs = 2
 timeout_secs = 2
 ";
-
-/// Faults that do not make the program wait for longer than it lives.
-const FAULTS: [Fault; 11] = [
-    Fault::Throttle,
-    Fault::InnerFailure,
-    Fault::Html,
-    Fault::EmptyObject,
-    Fault::NoArray,
-    Fault::ServerErrors,
-    Fault::ServerErrorsRetryAfter,
-    Fault::Slow,
-    Fault::Cut,
-    Fault::Hang,
-    Fault::Reset,
-];
 
 /// A number from the environment.
 pub fn number(name: &str) -> Option<u64> {
@@ -56,9 +41,12 @@ pub fn busy(seed: u64, settle: Duration) -> Options {
                 max: settle.mul_f64(0.9),
             },
             numbers: Numbers::Strings,
-            faults: FAULTS
+            // Waits of whole seconds are longer than a life.
+            faults: PASSING
+                .into_iter()
+                .filter(|fault| *fault != Fault::ThrottleSeconds)
                 .map(|fault| (fault, if fault == Fault::Throttle { 0.12 } else { 0.01 }))
-                .into(),
+                .collect(),
             slow: Delay {
                 min: Duration::from_millis(50),
                 max: Duration::from_secs(1),

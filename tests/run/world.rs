@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use logferry_emulator::{Emulator, Options, Running};
+use logferry_emulator::{Emulator, Fault, Options, Running};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -16,6 +16,22 @@ use crate::program::{Ended, Program};
 
 /// Long enough for anything that comes at all, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Those of the faults that pass by themselves, and within a test's time.
+pub const PASSING: [Fault; 12] = [
+    Fault::Throttle,
+    Fault::ThrottleSeconds,
+    Fault::InnerFailure,
+    Fault::Html,
+    Fault::EmptyObject,
+    Fault::NoArray,
+    Fault::ServerErrors,
+    Fault::ServerErrorsRetryAfter,
+    Fault::Slow,
+    Fault::Cut,
+    Fault::Hang,
+    Fault::Reset,
+];
 
 /// A source that asks as often as it likes, and settles soon.
 pub const QUICK: &str = "rate_limit.requests_per_minute = 6000

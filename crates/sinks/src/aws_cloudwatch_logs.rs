@@ -44,7 +44,7 @@ impl CloudWatchSink {
     fn new(config: &Config, request: &retry::Settings, keys: keys::Keys) -> Result<CloudWatchSink, OpenError> {
         Ok(CloudWatchSink {
             client: Client::new(&config.tls, request.timeout(), config.auth.secrets())?,
-            url: request::url(config).map_err(|problem| OpenError::new(problem.key, problem.message))?,
+            url: request::url(config)?,
             keys,
             config: config.clone(),
         })

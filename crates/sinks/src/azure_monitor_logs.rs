@@ -55,11 +55,10 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let url = |url: Result<Url, Problem>| url.map_err(|problem| OpenError::new(problem.key, problem.message));
         Ok(Arc::new(AzureSink {
             client: Client::new(&Tls::default(), request.timeout(), vec![self.client_secret.clone()])?,
-            stream: url(request::stream(self))?,
-            tokens: request::tokens(self, url(request::token_url(self))?),
+            stream: request::stream(self)?,
+            tokens: request::tokens(self, request::token_url(self)?),
             config: self.clone(),
         }))
     }

@@ -54,11 +54,10 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let url = |url: Result<Url, Problem>| url.map_err(|problem| OpenError::new(problem.key, problem.message));
         Ok(Arc::new(DatadogSink {
             client: Client::new(&Tls::default(), request.timeout(), vec![self.api_key.clone()])?,
-            intake: url(request::intake(self))?,
-            validate: url(request::validate(self))?,
+            intake: request::intake(self)?,
+            validate: request::validate(self)?,
             config: self.clone(),
         }))
     }

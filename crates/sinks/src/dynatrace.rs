@@ -60,11 +60,10 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let url = |url: Result<Url, Problem>| url.map_err(|problem| OpenError::new(problem.key, problem.message));
         Ok(Arc::new(DynatraceSink {
             client: Client::new(&self.tls, request.timeout(), vec![self.api_token.clone()])?,
-            ingest: url(request::ingest(self))?,
-            lookup: url(request::lookup(self))?,
+            ingest: request::ingest(self)?,
+            lookup: request::lookup(self)?,
             common: encode::common(self),
             config: self.clone(),
         }))

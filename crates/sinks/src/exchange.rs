@@ -116,6 +116,12 @@ impl OpenError {
     }
 }
 
+impl From<Problem> for OpenError {
+    fn from(problem: Problem) -> OpenError {
+        OpenError::new(problem.key, problem.message)
+    }
+}
+
 /// Makes requests, and shows none of the secrets they carry.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -175,14 +181,25 @@ impl Client {
     }
 
     fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for form in &self.secrets {
-            if text.contains(form.expose()) {
-                text = text.replace(form.expose(), "***");
-            }
-        }
-        text
+        without(text, &self.secrets)
     }
+}
+
+/// A text without these forms of secrets.
+fn without(text: &str, forms: &[Secret]) -> String {
+    let mut text = text.to_owned();
+    for form in forms {
+        if text.contains(form.expose()) {
+            text = text.replace(form.expose(), "***");
+        }
+    }
+    text
+}
+
+/// Pairs as a form has them, which is how the query of an address has them.
+fn form<'p>(pairs: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
+    let url = Url::parse_with_params("form:", pairs).ok();
+    url.and_then(|url| url.query().map(str::to_owned)).unwrap_or_default()
 }
 
 /// What secrets may look like in a text: as they are, each word of them, in a form, and in Base64. The longest first, so that nothing is left of
@@ -193,10 +210,7 @@ fn forms(secrets: &[Secret]) -> Vec<Secret> {
         let text = secret.expose();
         let words = text.split_whitespace().filter(|word| word.len() >= SHORTEST_WORD);
         for text in words.chain([text]) {
-            let encoded: String = reqwest::Url::parse_with_params("a:", [("", text)])
-                .ok()
-                .and_then(|url| Some(url.query()?.trim_start_matches('=').to_owned()))
-                .unwrap_or_default();
+            let encoded = form([("", text)]).trim_start_matches('=').to_owned();
             forms.extend([text.to_owned(), encoded, BASE64.encode(text)]);
         }
     }

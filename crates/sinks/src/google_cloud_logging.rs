@@ -66,15 +66,14 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let wrong = |problem: Problem| OpenError::new(problem.key, problem.message);
         let key = Key::of(self)?;
-        let project = config::project(self, &key).map_err(wrong)?;
+        let project = config::project(self, &key)?;
         let mut secrets = key.secrets();
         secrets.extend(self.service_account_key.clone());
         Ok(Arc::new(GoogleSink {
             client: Client::new(&Tls::default(), request.timeout(), secrets)?,
             frame: Frame::new(self, project),
-            write: request::address_of(self, &key).map_err(wrong)?,
+            write: request::address_of(self, &key)?,
             tokens: request::tokens(key),
             config: self.clone(),
         }))

@@ -69,7 +69,7 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let push = request::push(self).map_err(|problem| OpenError::new(problem.key, problem.message))?;
+        let push = request::push(self)?;
         Ok(Arc::new(LokiSink {
             client: Client::new(&self.tls, request.timeout(), self.secrets())?,
             push,

@@ -66,7 +66,7 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let uri = exchange::address("uri", &self.uri).map_err(|problem| OpenError::new("uri", problem.message))?;
+        let uri = exchange::address("uri", &self.uri)?;
         Ok(Arc::new(HttpSink {
             client: Client::new(&self.tls, request.timeout(), self.secrets())?,
             uri,

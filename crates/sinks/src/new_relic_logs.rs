@@ -55,7 +55,7 @@ impl Service for Config {
     }
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        let ingest = request::ingest(self).map_err(|problem| OpenError::new(problem.key, problem.message))?;
+        let ingest = request::ingest(self)?;
         Ok(Arc::new(NewRelicSink {
             client: Client::new(&Tls::default(), request.timeout(), vec![self.license_key.clone()])?,
             ingest,

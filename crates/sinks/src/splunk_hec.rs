@@ -51,11 +51,10 @@ struct SplunkSink {
 
 impl SplunkSink {
     fn new(config: &Config, request: &retry::Settings, pace: Pace) -> Result<SplunkSink, OpenError> {
-        let url = |url: Result<Url, Problem>| url.map_err(|problem| OpenError::new(problem.key, problem.message));
         Ok(SplunkSink {
             client: Client::new(&config.tls, request.timeout(), vec![config.token.clone()])?,
-            events: url(request::events(config))?,
-            acks: url(request::acks(config))?,
+            events: request::events(config)?,
+            acks: request::acks(config)?,
             channels: Channels::new(config.channel.as_deref()),
             pace,
             is_unsure: AtomicBool::new(config.indexer_acknowledgements == Acknowledgements::Required),

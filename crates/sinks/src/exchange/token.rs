@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
-use super::{Answer, Client, SHORTEST_SECRET, sensitive};
+use super::{Answer, Client, form, forms, sensitive, without};
 use crate::seconds;
 use crate::secret::Secret;
 use crate::sink::{Later, Verdict};
@@ -26,6 +26,13 @@ pub(crate) struct Grant {
     pub(crate) open: Vec<(&'static str, String)>,
     /// What shows who asks.
     pub(crate) secret: (&'static str, Secret),
+}
+
+impl Grant {
+    fn form(&self) -> String {
+        let open = self.open.iter().map(|(key, value)| (*key, value.as_str()));
+        form(open.chain([(self.secret.0, self.secret.1.expose())]))
+    }
 }
 
 type MakeGrant = dyn Fn() -> Result<Grant, String> + Send + Sync;
@@ -142,7 +149,7 @@ impl Tokens {
         let request = client
             .request(Method::POST, self.url.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(self.form(&grant));
+            .body(grant.form());
         let mut answer = client.send(request).await?;
         if answer.status.is_success() {
             let given: Option<Given<'_>> = serde_json::from_str(&answer.body).ok();
@@ -156,7 +163,7 @@ impl Tokens {
             answer.body = String::new();
             return Err(stop(&format!("{} and gave no token", answer.words()), self.what));
         }
-        answer.body = hidden(&answer.body, &grant.secret.1);
+        answer.body = without(&answer.body, &forms(std::slice::from_ref(&grant.secret.1)));
         let refusal: Refusal<'_> = serde_json::from_str(&answer.body).unwrap_or_default();
         if matches!(refusal.error, "temporarily_unavailable" | "server_error") {
             return Err(answer.later().into());
@@ -166,18 +173,6 @@ impl Tokens {
             Verdict::Stop(reason) => Err(Unable::Stop(reason)),
             _ => Err(stop(&answer.words(), self.who)),
         }
-    }
-
-    fn form(&self, grant: &Grant) -> String {
-        let (key, secret) = &grant.secret;
-        // The query of an address is written as a form is.
-        let mut url = self.url.clone();
-        let open = grant.open.iter().map(|(key, value)| (*key, value.as_str()));
-        url.query_pairs_mut()
-            .clear()
-            .extend_pairs(open)
-            .append_pair(key, secret.expose());
-        url.query().unwrap_or_default().to_owned()
     }
 }
 
@@ -213,22 +208,14 @@ async fn send_with(client: &Client, request: RequestBuilder, token: &Secret) -> 
     let sent = client.send(request.header(AUTHORIZATION, sensitive(&bearer))).await;
     match sent {
         Ok(mut answer) => {
-            answer.body = hidden(&answer.body, token);
+            answer.body = without(&answer.body, &forms(std::slice::from_ref(token)));
             Ok(answer)
         }
         Err(later) => Err(Later {
-            reason: hidden(&later.reason, token),
+            reason: without(&later.reason, &forms(std::slice::from_ref(token))),
             after: later.after,
         }),
     }
-}
-
-fn hidden(text: &str, secret: &Secret) -> String {
-    let secret = secret.expose();
-    if secret.len() < SHORTEST_SECRET {
-        return text.to_owned();
-    }
-    text.replace(secret, "***")
 }
 
 #[cfg(test)]

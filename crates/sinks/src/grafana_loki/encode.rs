@@ -40,9 +40,7 @@ const MOST_BYTES: usize = 3_000_000;
 const SPAN: Duration = Duration::from_secs(59 * 60);
 
 pub(super) const LIMITS: Limits = Limits {
-    frame: 0,
     max_bytes: MOST_BYTES,
-    max_events: usize::MAX,
     span: Some(SPAN),
     one_key: true,
     usual: Usual {
@@ -51,6 +49,7 @@ pub(super) const LIMITS: Limits = Limits {
         timeout_secs: 1.0,
         concurrency: CONCURRENCY,
     },
+    ..Limits::NONE
 };
 
 /// What a push begins and ends with, around the labels and the lines.
