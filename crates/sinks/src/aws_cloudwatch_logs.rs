@@ -94,11 +94,11 @@ impl Sink for CloudWatchSink {
         encode::size(event)
     }
 
-    fn refuses(&self, event: &Event, size: usize, now: i64) -> Option<String> {
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         if event.created_millis < 0 {
             return Some("too old: CloudWatch Logs has no times before 1970".to_owned());
         }
-        too_large("CloudWatch Logs", size, encode::MOST_BYTES)
+        too_large("CloudWatch Logs", self.size(event), encode::MOST_BYTES)
             .or_else(|| self.config.age().refuses(self.config.too_old, event, now))
     }
 

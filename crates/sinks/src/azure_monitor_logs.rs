@@ -91,7 +91,7 @@ impl Sink for AzureSink {
         encode::size(event)
     }
 
-    fn refuses(&self, event: &Event, _size: usize, now: i64) -> Option<String> {
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         encode::refuses(event).or_else(|| AGE.refuses(self.config.too_old, event, now))
     }
 

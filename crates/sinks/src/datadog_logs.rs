@@ -72,8 +72,9 @@ impl Sink for DatadogSink {
         encode::size(&self.config, event)
     }
 
-    fn refuses(&self, event: &Event, size: usize, now: i64) -> Option<String> {
-        too_large("Datadog", size, encode::MOST_BYTES_OF_ONE).or_else(|| AGE.refuses(self.config.too_old, event, now))
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
+        too_large("Datadog", self.size(event), encode::MOST_BYTES_OF_ONE)
+            .or_else(|| AGE.refuses(self.config.too_old, event, now))
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

@@ -79,14 +79,15 @@ impl Sink for DynatraceSink {
         encode::size(&self.common, event)
     }
 
-    fn refuses(&self, event: &Event, size: usize, now: i64) -> Option<String> {
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         let (bytes, most) = (event.text.len(), self.config.max_event_bytes);
         if bytes > most {
             return Some(format!(
                 "too large: it has {bytes} bytes, and `max_event_bytes` is {most}"
             ));
         }
-        too_large("Dynatrace", size, encode::LIMITS.max_bytes).or_else(|| AGE.refuses(self.config.too_old, event, now))
+        too_large("Dynatrace", self.size(event), encode::LIMITS.max_bytes)
+            .or_else(|| AGE.refuses(self.config.too_old, event, now))
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

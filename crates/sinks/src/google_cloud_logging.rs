@@ -106,8 +106,8 @@ impl Sink for GoogleSink {
         encode::size(event)
     }
 
-    fn refuses(&self, event: &Event, size: usize, now: i64) -> Option<String> {
-        let size = size + self.frame.size();
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
+        let size = self.size(event) + self.frame.size();
         too_large("Google Cloud Logging", size, encode::MOST_BYTES_OF_ONE)
             .or_else(|| self.config.age().refuses(self.config.too_old, event, now))
     }

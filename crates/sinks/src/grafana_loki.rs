@@ -87,7 +87,7 @@ impl Sink for LokiSink {
         encode::size(event)
     }
 
-    fn refuses(&self, event: &Event, _size: usize, now: i64) -> Option<String> {
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         // Loki counts the line alone.
         too_large("Loki", event.text.len(), self.config.max_line_bytes.get())
             .or_else(|| self.config.age().refuses(self.config.too_old, event, now))

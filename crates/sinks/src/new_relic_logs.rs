@@ -73,9 +73,9 @@ impl Sink for NewRelicSink {
         encode::size(event)
     }
 
-    fn refuses(&self, event: &Event, size: usize, now: i64) -> Option<String> {
+    fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         too_large("New Relic", event.text.len(), encode::MOST_BYTES_OF_MESSAGE)
-            .or_else(|| too_large("New Relic", size, self.limits().max_bytes))
+            .or_else(|| too_large("New Relic", self.size(event), self.limits().max_bytes))
             .or_else(|| AGE.refuses(self.config.too_old, event, now))
     }
 

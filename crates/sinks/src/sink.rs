@@ -26,9 +26,8 @@ pub trait Sink: Send + Sync + 'static {
         event.text.len() + 1
     }
 
-    /// Why an event must not be sent at all, if so: it becomes a dead letter with this reason. `size` is its size, `now` in milliseconds since
-    /// 1970.
-    fn refuses(&self, _event: &Event, _size: usize, _now: i64) -> Option<String> {
+    /// Why an event must not be sent at all, if so: it becomes a dead letter with this reason. `now` is in milliseconds since 1970.
+    fn refuses(&self, _event: &Event, _now: i64) -> Option<String> {
         None
     }
 

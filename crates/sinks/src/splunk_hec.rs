@@ -128,8 +128,8 @@ impl Sink for SplunkSink {
         encode::size(&self.config, event)
     }
 
-    fn refuses(&self, _event: &Event, size: usize, _now: i64) -> Option<String> {
-        too_large("Splunk", size, encode::MOST_BYTES)
+    fn refuses(&self, event: &Event, _now: i64) -> Option<String> {
+        too_large("Splunk", self.size(event), encode::MOST_BYTES)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

@@ -276,7 +276,7 @@ async fn limits_are_kept_exactly() {
     }
     for (bytes, is_too_large) in [(1_048_550, false), (1_048_551, true)] {
         let event = sized(bytes, now);
-        let refused = sink.refuses(&event, sink.size(&event), now);
+        let refused = sink.refuses(&event, now);
         assert_eq!(refused.is_some(), is_too_large, "{refused:?}");
         assert_eq!(divided(sink.send(&[event]).await), is_too_large);
     }
@@ -310,15 +310,15 @@ fn what_would_be_refused_is_refused_before() {
             (2 * hour, false),
             (2 * hour + 1, true),
         ] {
-            let refused = sink.refuses(&event(1, now + created, Severity::Info), 1, now);
+            let refused = sink.refuses(&event(1, now + created, Severity::Info), now);
             assert_eq!(refused.is_some(), is_refused, "{created}: {refused:?}");
         }
     }
     let sent = settings(json!({"too_old": "send"}));
-    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), 1, now), None);
+    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), now), None);
     let mut before = event(1, 0, Severity::Info);
     before.created_millis = -1;
-    assert!(sent.refuses(&before, 1, now).unwrap().contains("1970"));
+    assert!(sent.refuses(&before, now).unwrap().contains("1970"));
     let seven_days: Config = config(json!({"group_name": "g", "region": "r", "max_age_secs": 604_800}));
     assert_eq!(Service::oldest(&seven_days), Some(Duration::from_secs(604_800)));
 }

@@ -283,7 +283,7 @@ fn what_it_would_cut_or_restamp_is_refused_before() {
     let sink = sink("https://example.com");
     let now = 1_795_194_000_000;
     let day = 86_400_000;
-    let refused = |created: i64| sink.refuses(&event(1, now + created, Severity::Info), 1, now);
+    let refused = |created: i64| sink.refuses(&event(1, now + created, Severity::Info), now);
     for (created, is_refused) in [(-2 * day, false), (-2 * day - 1, true), (day, false), (day + 1, true)] {
         assert_eq!(refused(created).is_some(), is_refused, "{created}");
     }
@@ -292,7 +292,7 @@ fn what_it_would_cut_or_restamp_is_refused_before() {
         let text = format!("{{\"event\":\"info\",\"data\":[{prefix},\"");
         event.text = format!("{text}{}\"]}}", "x".repeat(length - text.len() - 3)).into();
         assert_eq!(event.text.len(), length);
-        sink.refuses(&event, 1, now)
+        sink.refuses(&event, now)
     };
     assert_eq!(of("1", 65_536), None);
     assert!(of("1", 65_537).unwrap().contains("too large"));
@@ -302,7 +302,7 @@ fn what_it_would_cut_or_restamp_is_refused_before() {
     let mut settings = settings("https://example.com");
     settings["too_old"] = json!("send");
     let sent = open::<Config>(settings);
-    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), 1, now), None);
+    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), now), None);
 }
 
 #[test]

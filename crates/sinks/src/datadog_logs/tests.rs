@@ -6,7 +6,7 @@ use logferry_model::Severity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, grown, open};
 use crate::sink::Parts;
 
 /// Refuses what Datadog refuses.
@@ -113,19 +113,20 @@ fn what_it_would_cut_or_drop_is_refused_before() {
     let sink = open::<Config>(json!({"api_key": "key"}));
     let now = 1_795_194_000_000;
     let hour = 3_600_000;
-    let refused = |created: i64, size: usize| sink.refuses(&event(1, created, Severity::Info), size, now);
+    let refused = |created: i64| sink.refuses(&event(1, created, Severity::Info), now);
     for (created, is_refused) in [
         (-18 * hour, false),
         (-18 * hour - 1, true),
         (2 * hour, false),
         (2 * hour + 1, true),
     ] {
-        assert_eq!(refused(now + created, 1).is_some(), is_refused, "{created}");
+        assert_eq!(refused(now + created).is_some(), is_refused, "{created}");
     }
-    assert_eq!(refused(now, 1_000_000), None);
-    assert!(refused(now, 1_000_001).unwrap().contains("too large"));
+    let of = |size: usize| grown(&*sink, event(1, now, Severity::Info), size);
+    assert_eq!(sink.refuses(&of(1_000_000), now), None);
+    assert!(sink.refuses(&of(1_000_001), now).unwrap().contains("too large"));
     let sent = open::<Config>(json!({"api_key": "key", "too_old": "send"}));
-    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), 1, now), None);
+    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), now), None);
 }
 
 #[test]

@@ -9,13 +9,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{info, warn};
 
-use super::queue::{Complete, Item, Queue, keys};
+use super::queue::{Batch, Complete, Piece, Queue, Tag};
 use super::report::{GivenUp, Report, Settled};
 use super::{Drained, Inbox, Shared, State};
 use crate::batch::Bounds;
 use crate::clock;
 use crate::dead_letter::{DeadLetters, Letter};
-use crate::event::Event;
 use crate::sink::{Sink, Verdict};
 use crate::{batch, retry};
 use concurrency::Concurrency;
@@ -44,8 +43,8 @@ pub(super) struct Engine {
 
 /// What a task works on. A task is a request under way, or letters on their way to the disk: until they are there, they are in its place.
 enum Job {
-    Batch { items: Vec<Item>, round: u64 },
-    Letters { items: Vec<Item> },
+    Batch { batch: Batch, round: u64 },
+    Letters { pieces: Vec<Piece> },
 }
 
 enum Done {
@@ -55,6 +54,8 @@ enum Done {
 
 /// Nothing can be sent any more: the reader of the output is gone.
 struct ReaderGone;
+
+const PANICKED: &str = "a defect: the sink's task panicked";
 
 impl Engine {
     pub(super) fn new(
@@ -117,9 +118,10 @@ impl Engine {
             let mut inbox = self.shared.inbox();
             (std::mem::take(&mut inbox.units), inbox.drain, inbox.state)
         };
+        let size = |event: &_| self.sink.size(event);
         let complete: Vec<Complete> = units
             .into_iter()
-            .filter_map(|unit| self.queue.push(unit, now, |event| self.sink.size(event)))
+            .filter_map(|unit| self.queue.push(unit, now, &size))
             .collect();
         if !complete.is_empty() {
             self.settled(Settled::default(), &complete);
@@ -133,41 +135,39 @@ impl Engine {
 
     fn start_batches(&mut self, now: Instant, is_draining: bool) {
         while self.has_slot()
-            && let Some(items) = self.queue.batch(&self.batch, now, is_draining)
+            && let Some(batch) = self
+                .queue
+                .batch(&self.batch, now, is_draining, &|event| self.sink.size(event))
         {
-            let items = self.sort_out(items);
-            if items.is_empty() {
-                continue;
-            }
-            let events: Vec<Event> = items.iter().map(|item| item.event.clone()).collect();
-            let sink = Arc::clone(&self.sink);
+            let Some(batch) = self.sort_out(batch) else { continue };
+            let (sink, events) = (Arc::clone(&self.sink), Arc::clone(&batch.events));
             let task = self
                 .tasks
                 .spawn(async move { Done::Answered(sink.send(&events).await) });
             let round = self.round;
-            self.under_way.push((task.id(), Job::Batch { items, round }));
+            self.under_way.push((task.id(), Job::Batch { batch, round }));
         }
     }
 
     /// Takes those out of a batch that must not be sent.
-    fn sort_out(&mut self, items: Vec<Item>) -> Vec<Item> {
-        let (mut good, mut refused) = (Vec::with_capacity(items.len()), Vec::new());
+    fn sort_out(&mut self, batch: Batch) -> Option<Batch> {
         let now = clock::now_millis();
-        for item in items {
-            match self.sink.refuses(&item.event, item.size, now) {
-                Some(reason) => refused.push((item, reason)),
-                None => good.push(item),
+        let refuses = |event: &_| self.sink.refuses(event, now);
+        if !batch.events.iter().any(|event| refuses(event).is_some()) {
+            return Some(batch);
+        }
+        let lanes = batch.lanes();
+        let (mut good, mut refused) = (Vec::new(), Vec::new());
+        for piece in batch.into_singles(&|event| self.sink.size(event)) {
+            match piece.events.first().and_then(refuses) {
+                Some(reason) => refused.push((piece, reason)),
+                None => good.push(piece),
             }
         }
-        if !refused.is_empty() {
-            let mut free = keys(refused.iter().map(|(item, _)| item));
-            for key in keys(&good) {
-                free.remove(&key);
-            }
-            self.queue.release(free, Vec::new(), None);
-            self.keep(refused);
-        }
-        good
+        let good = Batch::of(good);
+        self.queue.release(&lanes.without(&good.lanes()), Vec::new(), None);
+        self.keep(refused);
+        (!good.tags.is_empty()).then_some(good)
     }
 
     /// When there will be something to do by itself. While all slots are taken, the end of a task comes first.
@@ -188,19 +188,24 @@ impl Engine {
             return;
         };
         let answered = match (self.under_way.swap_remove(at).1, joined) {
-            (Job::Batch { items, round }, Ok((_, Done::Answered(verdict)))) => self.answered(items, round, verdict),
-            (Job::Letters { items }, Ok((_, Done::Kept))) => {
-                let complete = self.complete(&items);
+            (Job::Batch { batch, round }, Ok((_, Done::Answered(verdict)))) => self.answered(batch, round, verdict),
+            (Job::Letters { pieces }, Ok((_, Done::Kept))) => {
+                let tags = tags(&pieces);
+                let complete = self.queue.settle(&tags);
                 let kept = Settled {
-                    dead_lettered: items.len(),
+                    dead_lettered: events_of(&tags),
                     ..Settled::default()
                 };
                 self.settled(kept, &complete);
                 Ok(())
             }
             // A task ends without a word only by a panic.
-            (Job::Batch { items, .. } | Job::Letters { items }, _) => {
-                self.stopped(items, "a defect: the sink's task panicked");
+            (Job::Batch { batch, .. }, _) => {
+                self.stopped(batch, PANICKED);
+                Ok(())
+            }
+            (Job::Letters { pieces }, _) => {
+                self.stopped(Batch::of(pieces), PANICKED);
                 Ok(())
             }
         };
@@ -212,46 +217,44 @@ impl Engine {
     }
 
     /// Makes dead letters of the events. They have come to their end when the letters are on the disk.
-    fn keep(&mut self, refused: Vec<(Item, String)>) {
+    fn keep(&mut self, refused: Vec<(Piece, String)>) {
         let Some((_, reason)) = refused.first() else { return };
-        warn!(sink = %self.name, events = refused.len(), "events become dead letters: {reason}");
-        let letter = |(item, reason): &(Item, String)| {
+        let events: usize = refused.iter().map(|(piece, _)| piece.events.len()).sum();
+        warn!(sink = %self.name, events, "events become dead letters: {reason}");
+        let mut letters = Vec::with_capacity(events);
+        for (piece, reason) in &refused {
             let origin = self
                 .queue
-                .ticket(item)
+                .ticket(&piece.tag)
                 .map(|ticket| self.report.origin(ticket))
                 .unwrap_or_default();
-            Letter {
-                source: origin.source.map(|source| source.to_string()),
-                stream: origin.stream.map(|stream| stream.to_string()),
-                ..Letter::of_event(reason, &self.name, &item.event)
-            }
-        };
-        let letters: Vec<Letter> = refused.iter().map(letter).collect();
+            letters.extend(piece.events.iter().map(|event| Letter {
+                source: origin.source.as_deref().map(str::to_owned),
+                stream: origin.stream.as_deref().map(str::to_owned),
+                ..Letter::of_event(reason, &self.name, event)
+            }));
+        }
         let store = self.letters.clone();
         let task = self.tasks.spawn(async move {
             store.keep(&letters).await;
             Done::Kept
         });
-        let items = refused.into_iter().map(|(item, _)| item).collect();
-        self.under_way.push((task.id(), Job::Letters { items }));
+        let pieces = refused.into_iter().map(|(piece, _)| piece).collect();
+        self.under_way.push((task.id(), Job::Letters { pieces }));
     }
 
-    fn delivered(&mut self, items: &[Item]) {
-        if items.is_empty() {
+    /// Events of these pieces, `bytes` long, are delivered.
+    fn delivered(&mut self, tags: &[Tag], bytes: usize) {
+        if tags.is_empty() {
             return;
         }
-        let complete = self.complete(items);
+        let complete = self.queue.settle(tags);
         let delivered = Settled {
-            delivered: items.len(),
-            bytes: items.iter().map(|item| item.event.text.len()).sum(),
+            delivered: events_of(tags),
+            bytes,
             ..Settled::default()
         };
         self.settled(delivered, &complete);
-    }
-
-    fn complete(&mut self, items: &[Item]) -> Vec<Complete> {
-        self.queue.settle(items)
     }
 
     fn settled(&self, settled: Settled<'_>, complete: &[Complete]) {
@@ -304,4 +307,12 @@ impl Engine {
             closed: closed.unwrap_or_else(|_| Err("the time was up before it was closed".to_owned())),
         }
     }
+}
+
+fn tags(pieces: &[Piece]) -> Vec<Tag> {
+    pieces.iter().map(|piece| piece.tag).collect()
+}
+
+fn events_of(tags: &[Tag]) -> usize {
+    tags.iter().map(|tag| tag.events).sum()
 }

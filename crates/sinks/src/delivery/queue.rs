@@ -1,5 +1,8 @@
 //! The events that wait, in lanes, and the batches that are made of them.
 
+mod piece;
+mod units;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -8,65 +11,55 @@ use tokio::time::Instant;
 use super::report::GivenUp;
 use crate::batch::Bounds;
 use crate::event::{Event, Ticket, Unit};
-
-/// An event on its way.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub(super) event: Event,
-    /// Counts up in the order of reading.
-    order: u64,
-    unit: u64,
-    /// How often it failed.
-    pub(super) failures: u32,
-    /// How many batches had been delivered when it failed first.
-    pub(super) failed_at: Option<u64>,
-    /// It goes in no larger batch than this: halves of a batch that was too large are not joined again.
-    pub(super) at_most: usize,
-    since: Instant,
-    /// The bytes of a batch that it takes.
-    pub(super) size: usize,
-}
+pub(super) use piece::{Batch, Lanes, Piece, Size, Tag};
+pub(super) use units::Complete;
 
 /// Events that wait. A key whose events are under way, or wait for another attempt, gives none to other batches.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    lanes: BTreeMap<Arc<str>, Lane>,
+    lanes: Vec<Lane>,
+    /// The lanes of keys.
+    by_key: BTreeMap<Arc<str>, usize>,
+    /// Places of lanes that have no key now.
+    unused: Vec<usize>,
     /// The lanes that may go, by the order of their heads.
-    ready: BTreeMap<u64, Arc<str>>,
+    ready: BTreeMap<u64, usize>,
     /// The lanes that wait for another attempt, by when it is due.
-    waiting: BTreeSet<(Instant, Arc<str>)>,
-    units: BTreeMap<u64, Open>,
+    waiting: BTreeSet<(Instant, usize)>,
+    units: units::Units,
     next_order: u64,
-    next_unit: u64,
     /// Whether a batch takes all it can of a lane before it goes to the next, so that other batches find lanes that are free.
     by_lane: bool,
-    /// What stands in lanes.
-    events: usize,
-    bytes: usize,
+    /// What stands in lanes that may go.
+    free: Amount,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lane {
-    items: VecDeque<Item>,
+    key: Arc<str>,
+    pieces: VecDeque<Piece>,
+    /// What stands in it.
+    amount: Amount,
     /// It is in a batch or waits for another attempt.
     is_held: bool,
 }
 
-/// A record of which not all events have come to their end.
-#[derive(Debug)]
-struct Open {
-    ticket: Ticket,
-    /// Events that have not come to their end.
-    left: usize,
+#[derive(Debug, Clone, Copy, Default)]
+struct Amount {
+    events: usize,
     bytes: usize,
 }
 
-/// A record all of whose events have come to their end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Complete {
-    pub(super) ticket: Ticket,
-    /// The memory it took.
-    pub(super) bytes: usize,
+impl Amount {
+    fn add(&mut self, other: Amount) {
+        self.events += other.events;
+        self.bytes += other.bytes;
+    }
+
+    fn take(&mut self, other: Amount) {
+        self.events -= other.events;
+        self.bytes -= other.bytes;
+    }
 }
 
 impl Queue {
@@ -79,92 +72,128 @@ impl Queue {
     }
 
     /// Takes a unit in; one without events is complete at once.
-    pub(super) fn push(&mut self, unit: Unit, now: Instant, size: impl Fn(&Event) -> usize) -> Option<Complete> {
-        let (ticket, left, bytes) = (unit.ticket, unit.events.len(), unit.bytes());
-        if left == 0 {
+    pub(super) fn push(&mut self, unit: Unit, now: Instant, size: Size<'_>) -> Option<Complete> {
+        let (ticket, bytes) = (unit.ticket, unit.bytes());
+        let mut events = unit.events;
+        if events.is_empty() {
             return Some(Complete { ticket, bytes });
         }
-        let number = self.next_unit;
-        self.next_unit += 1;
-        self.units.insert(number, Open { ticket, left, bytes });
-        let mut events = unit.events.into_iter().peekable();
-        while let Some(key) = events.peek().map(|event| Arc::clone(&event.key)) {
-            // Those of a record have one key, as a rule, which is looked up once.
-            let lane = self.lanes.entry(Arc::clone(&key)).or_default();
-            if lane.items.is_empty() && !lane.is_held {
-                self.ready.insert(self.next_order, Arc::clone(&key));
-            }
-            while let Some(event) = events.next_if(|event| Arc::ptr_eq(&event.key, &key) || event.key == key) {
-                let item = Item {
-                    size: size(&event),
-                    event,
-                    order: self.next_order,
-                    unit: number,
-                    failures: 0,
-                    failed_at: None,
-                    at_most: usize::MAX,
-                    since: now,
-                };
-                self.next_order += 1;
-                self.events += 1;
-                self.bytes += item.size;
-                lane.items.push_back(item);
-            }
+        let number = self.units.push(ticket, events.len(), bytes);
+        // Those of a record have one key, as a rule.
+        while let Some(key) = events.first().map(|event| Arc::clone(&event.key)) {
+            let is_other = |event: &Event| !Arc::ptr_eq(&event.key, &key) && event.key != key;
+            let others = match events.iter().position(is_other) {
+                Some(end) => events.split_off(end),
+                None => Vec::new(),
+            };
+            self.push_piece(&key, number, std::mem::replace(&mut events, others), now, size);
         }
         None
     }
 
+    fn push_piece(&mut self, key: &Arc<str>, unit: u64, events: Vec<Event>, now: Instant, size: Size<'_>) {
+        let id = self.lane_of(key);
+        let lane = &mut self.lanes[id];
+        if lane.pieces.is_empty() && !lane.is_held {
+            self.ready.insert(self.next_order, id);
+        }
+        let amount = Amount {
+            events: events.len(),
+            bytes: events.iter().map(size).sum(),
+        };
+        let tag = Tag {
+            lane: id,
+            unit,
+            order: self.next_order,
+            events: amount.events,
+            size: amount.bytes,
+            failures: 0,
+            failed_at: None,
+            at_most: usize::MAX,
+            since: now,
+        };
+        self.next_order += amount.events as u64;
+        lane.amount.add(amount);
+        if !lane.is_held {
+            self.free.add(amount);
+        }
+        lane.pieces.push_back(Piece { tag, events });
+    }
+
+    fn lane_of(&mut self, key: &Arc<str>) -> usize {
+        if let Some(id) = self.by_key.get(key) {
+            return *id;
+        }
+        let lane = Lane {
+            key: Arc::clone(key),
+            pieces: VecDeque::new(),
+            amount: Amount::default(),
+            is_held: false,
+        };
+        let id = match self.unused.pop() {
+            Some(id) => {
+                self.lanes[id] = lane;
+                id
+            }
+            None => {
+                self.lanes.push(lane);
+                self.lanes.len() - 1
+            }
+        };
+        self.by_key.insert(Arc::clone(key), id);
+        id
+    }
+
     /// The next batch, if one is due: it is full, its time is up, or it is another attempt.
-    pub(super) fn batch(&mut self, bounds: &Bounds, now: Instant, is_draining: bool) -> Option<Vec<Item>> {
-        let is_full = self.bytes >= bounds.max_bytes || self.events >= bounds.max_events;
+    pub(super) fn batch(&mut self, bounds: &Bounds, now: Instant, is_draining: bool, size: Size<'_>) -> Option<Batch> {
+        let is_full = self.free.bytes >= bounds.max_bytes || self.free.events >= bounds.max_events;
         if !is_draining && !is_full && self.head_due(bounds)? > now {
             return None;
         }
-        let (mut batch, mut keys) = (Gathered::new(bounds), BTreeSet::new());
-        while let Some((&order, key)) = self.ready.first_key_value() {
-            let key = Arc::clone(key);
-            let Some(lane) = self.lanes.get_mut(&key) else { break };
-            let before = batch.items.len();
-            while lane.items.front().is_some_and(|item| batch.fits(item))
-                && let Some(item) = lane.items.pop_front()
-            {
-                batch.take(item);
+        let (mut batch, mut lanes) = (piece::Gathered::new(bounds), Lanes::default());
+        while let Some((&order, &id)) = self.ready.first_key_value() {
+            let lane = &mut self.lanes[id];
+            let mut taken = Amount::default();
+            while let Some(piece) = lane.pieces.front_mut() {
+                let (events, bytes) = batch.take_of(piece, size);
+                taken.add(Amount { events, bytes });
+                if !piece.events.is_empty() {
+                    break;
+                }
+                lane.pieces.pop_front();
                 if !self.by_lane && !bounds.one_key {
                     break;
                 }
             }
-            if batch.items.len() == before {
+            if taken.events == 0 {
                 break;
             }
+            lane.amount.take(taken);
+            self.free.take(taken);
             self.ready.remove(&order);
-            if let Some(next) = lane.items.front() {
-                self.ready.insert(next.order, Arc::clone(&key));
+            if let Some(next) = lane.pieces.front() {
+                self.ready.insert(next.tag.order, id);
             }
-            keys.insert(key);
+            lanes.add(id);
             if bounds.one_key {
                 break;
             }
         }
-        let Gathered {
-            items: batch, bytes, ..
-        } = batch;
-        self.events -= batch.len();
-        self.bytes -= bytes;
-        for key in keys {
-            if let Some(lane) = self.lanes.get_mut(&key) {
-                lane.is_held = true;
-                if let Some(next) = lane.items.front() {
-                    self.ready.remove(&next.order);
-                }
+        for id in lanes.sorted().iter() {
+            let lane = &mut self.lanes[id];
+            lane.is_held = true;
+            self.free.take(lane.amount);
+            if let Some(next) = lane.pieces.front() {
+                self.ready.remove(&next.tag.order);
             }
         }
-        (!batch.is_empty()).then_some(batch)
+        batch.finish()
     }
 
     /// When the next batch is due.
     fn head_due(&self, bounds: &Bounds) -> Option<Instant> {
-        let key = self.ready.first_key_value()?.1;
-        let head = self.lanes.get(key)?.items.front()?;
+        let lane = *self.ready.first_key_value()?.1;
+        let head = self.lanes[lane].pieces.front()?.tag;
         Some(if head.failures > 0 || head.at_most < usize::MAX {
             head.since
         } else {
@@ -179,21 +208,22 @@ impl Queue {
     }
 
     /// Frees the lanes of a batch, and puts what is to be tried again at their heads; until `due`, those do not go.
-    pub(super) fn release(&mut self, keys: BTreeSet<Arc<str>>, again: Vec<Item>, due: Option<Instant>) {
-        let mut held = BTreeSet::new();
-        for item in again.into_iter().rev() {
-            self.events += 1;
-            self.bytes += item.size;
-            let key = Arc::clone(&item.event.key);
-            self.lanes.entry(Arc::clone(&key)).or_default().items.push_front(item);
-            held.insert(key);
+    pub(super) fn release(&mut self, lanes: &Lanes, again: Vec<Piece>, due: Option<Instant>) {
+        let held = Lanes::of(again.iter().map(|piece| &piece.tag));
+        for piece in again.into_iter().rev() {
+            let lane = &mut self.lanes[piece.tag.lane];
+            lane.amount.add(Amount {
+                events: piece.tag.events,
+                bytes: piece.tag.size,
+            });
+            lane.pieces.push_front(piece);
         }
-        for key in keys {
+        for lane in lanes.iter() {
             match due {
-                Some(due) if held.contains(&key) => {
-                    self.waiting.insert((due, key));
+                Some(due) if held.has(lane) => {
+                    self.waiting.insert((due, lane));
                 }
-                _ => self.free(key),
+                _ => self.set_free(lane),
             }
         }
     }
@@ -201,132 +231,51 @@ impl Queue {
     /// Lets the lanes go whose time has come.
     pub(super) fn wake(&mut self, now: Instant) {
         while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, key)) = self.waiting.pop_first() {
-                self.free(key);
+            if let Some((_, lane)) = self.waiting.pop_first() {
+                self.set_free(lane);
             }
         }
     }
 
-    fn free(&mut self, key: Arc<str>) {
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
+    fn set_free(&mut self, id: usize) {
+        let lane = &mut self.lanes[id];
         lane.is_held = false;
-        match lane.items.front() {
+        match lane.pieces.front() {
             Some(head) => {
-                self.ready.insert(head.order, key);
+                self.ready.insert(head.tag.order, id);
+                self.free.add(lane.amount);
             }
             None => {
-                self.lanes.remove(&key);
+                self.by_key.remove(&lane.key);
+                self.unused.push(id);
             }
         }
     }
 
     /// Counts events as come to their end; gives the records of which they were the last.
-    pub(super) fn settle<'i>(&mut self, items: impl IntoIterator<Item = &'i Item>) -> Vec<Complete> {
-        let mut complete = Vec::new();
-        let mut items = items.into_iter().peekable();
-        while let Some(unit) = items.next().map(|item| item.unit) {
-            // Those of a record stand together, as a rule, and are counted at once.
-            let mut count = 1;
-            while items.next_if(|item| item.unit == unit).is_some() {
-                count += 1;
-            }
-            let Some(open) = self.units.get_mut(&unit) else {
-                continue;
-            };
-            open.left -= count;
-            if open.left == 0
-                && let Some(Open { ticket, bytes, .. }) = self.units.remove(&unit)
-            {
-                complete.push(Complete { ticket, bytes });
-            }
-        }
-        complete
+    pub(super) fn settle(&mut self, tags: &[Tag]) -> Vec<Complete> {
+        self.units.settle(tags)
     }
 
-    /// The record that an event belongs to.
-    pub(super) fn ticket(&self, item: &Item) -> Option<Ticket> {
-        self.units.get(&item.unit).map(|open| open.ticket)
+    /// The record that a piece belongs to.
+    pub(super) fn ticket(&self, tag: &Tag) -> Option<Ticket> {
+        self.units.ticket(tag.unit)
     }
 
     /// Whether all that was taken in has come to its end.
     pub(super) fn is_settled(&self) -> bool {
-        self.units.is_empty()
+        self.units.is_settled()
     }
 
     /// Forgets everything, what is under way too.
     pub(super) fn give_up(&mut self) -> GivenUp {
-        let given_up = GivenUp {
-            events: self.units.values().map(|open| open.left).sum(),
-            records: self.units.len(),
-        };
+        let given_up = self.units.give_up();
         *self = Queue {
             next_order: self.next_order,
-            next_unit: self.next_unit,
+            units: std::mem::take(&mut self.units),
             by_lane: self.by_lane,
             ..Queue::default()
         };
         given_up
-    }
-}
-
-/// The lanes of a batch.
-pub(super) fn keys<'i>(batch: impl IntoIterator<Item = &'i Item>) -> BTreeSet<Arc<str>> {
-    let mut keys = BTreeSet::new();
-    let mut last: Option<&Arc<str>> = None;
-    for Item { event, .. } in batch {
-        // Most follow one of the same key.
-        if last.is_none_or(|last| !Arc::ptr_eq(last, &event.key)) {
-            keys.insert(Arc::clone(&event.key));
-            last = Some(&event.key);
-        }
-    }
-    keys
-}
-
-/// A batch that is being gathered.
-struct Gathered<'b> {
-    items: Vec<Item>,
-    bytes: usize,
-    room: usize,
-    /// When its oldest and its newest event were created.
-    created: Option<(i64, i64)>,
-    bounds: &'b Bounds,
-}
-
-impl<'b> Gathered<'b> {
-    fn new(bounds: &'b Bounds) -> Gathered<'b> {
-        Gathered {
-            items: Vec::new(),
-            bytes: 0,
-            room: bounds.max_events,
-            created: None,
-            bounds,
-        }
-    }
-
-    /// Whether an event may be in it. The first one always may.
-    fn fits(&self, item: &Item) -> bool {
-        let is_in_span = |span: u64| {
-            let (oldest, newest) = self.created_with(item);
-            newest.abs_diff(oldest) <= span
-        };
-        self.items.is_empty()
-            || (self.items.len() < self.room.min(item.at_most)
-                && item.size <= self.bounds.max_bytes.saturating_sub(self.bytes)
-                && self.bounds.span_millis.is_none_or(is_in_span))
-    }
-
-    fn created_with(&self, item: &Item) -> (i64, i64) {
-        let created = item.event.created_millis;
-        self.created.map_or((created, created), |(oldest, newest)| {
-            (oldest.min(created), newest.max(created))
-        })
-    }
-
-    fn take(&mut self, item: Item) {
-        self.created = Some(self.created_with(&item));
-        self.bytes += item.size;
-        self.room = self.room.min(item.at_most);
-        self.items.push(item);
     }
 }

@@ -238,7 +238,7 @@ async fn a_test_says_what_is_wrong_with_an_access_token() {
 #[test]
 fn what_it_would_cut_or_refuse_is_refused_before() {
     let sink = open::<Config>(json!({"endpoint": "https://a.live.dynatrace.com", "api_token": ACCESS}));
-    let refused = |created: i64| sink.refuses(&event(1, NOW + created, Severity::Info), 1, NOW);
+    let refused = |created: i64| sink.refuses(&event(1, NOW + created, Severity::Info), NOW);
     for (created, is_refused) in [
         (-24 * HOUR + 60_000, false),
         (-24 * HOUR + 59_999, true),
@@ -252,15 +252,13 @@ fn what_it_would_cut_or_refuse_is_refused_before() {
         event.text = "x".repeat(bytes).into();
         event
     };
-    assert_eq!(sink.refuses(&of(524_288), 1, NOW), None);
-    let reason = sink.refuses(&of(524_289), 1, NOW).unwrap();
+    assert_eq!(sink.refuses(&of(524_288), NOW), None);
+    let reason = sink.refuses(&of(524_289), NOW).unwrap();
     assert!(reason.contains("`max_event_bytes` is 524288"), "{reason}");
-    assert_eq!(sink.refuses(&of(1), 9_999_999, NOW), None);
-    assert!(sink.refuses(&of(1), 10_000_000, NOW).unwrap().contains("too large"));
     let sent = json!({"endpoint": "https://a.live.dynatrace.com", "api_token": ACCESS, "too_old": "send"});
     let sent = open::<Config>(sent);
-    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), 1, NOW), None);
-    assert!(sent.refuses(&event(1, NOW + 600_001, Severity::Info), 1, NOW).is_some());
+    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), NOW), None);
+    assert!(sent.refuses(&event(1, NOW + 600_001, Severity::Info), NOW).is_some());
 }
 
 #[tokio::test]
@@ -273,11 +271,11 @@ async fn a_body_has_as_much_as_dynatrace_takes_and_no_more() {
     event.text = bytes::Bytes::new();
     let room = sink.limits().max_bytes - sink.size(&event);
     event.text = "x".repeat(room).into();
-    assert_eq!(sink.refuses(&event, sink.size(&event), NOW), None);
+    assert_eq!(sink.refuses(&event, NOW), None);
     assert_eq!(sink.send(&[event.clone()]).await, Verdict::Delivered);
     assert_eq!(fake.asked().pop().unwrap().body.len(), 10_000_000);
     event.text = "x".repeat(room + 1).into();
-    assert!(sink.refuses(&event, sink.size(&event), NOW).is_some());
+    assert!(sink.refuses(&event, NOW).is_some());
     let too_large = sink.send(&[event]).await;
     assert!(matches!(too_large, Verdict::Divide(Parts::Halves, _)), "{too_large:?}");
 }

@@ -8,6 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use logferry_model::Severity;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -159,4 +160,11 @@ pub(crate) fn event(number: u128, created_millis: i64, severity: Severity) -> Ev
         created_millis,
         id: Uuid::from_u128(number),
     }
+}
+
+/// An event with a text so long that a sink counts so many bytes for it.
+pub(crate) fn grown(sink: &dyn Sink, mut event: Event, size: usize) -> Event {
+    event.text = Bytes::new();
+    event.text = "x".repeat(size - sink.size(&event)).into();
+    event
 }

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::clock;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, grown, open};
 use crate::sink::{Later, Parts};
 
 static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -451,19 +451,18 @@ fn what_it_would_not_keep_is_refused_before() {
     let now = 1_795_194_000_000;
     let day = 86_400_000;
     let frame = 8_000_000 - sink.limits().max_bytes;
-    let refused = |created: i64, size: usize| sink.refuses(&event(1, now + created, Severity::Info), size, now);
+    let refused = |created: i64| sink.refuses(&event(1, now + created, Severity::Info), now);
     for (created, is_refused) in [(-30 * day, false), (-30 * day - 1, true), (day, false), (day + 1, true)] {
-        assert_eq!(refused(created, 1).is_some(), is_refused, "{created}");
+        assert_eq!(refused(created).is_some(), is_refused, "{created}");
     }
-    assert_eq!(refused(0, 262_144 - frame), None);
-    assert!(refused(0, 262_145 - frame).unwrap().contains("too large"));
+    let of = |size: usize| grown(&*sink, event(1, now, Severity::Info), size - frame);
+    assert_eq!(sink.refuses(&of(262_144), now), None);
+    assert!(sink.refuses(&of(262_145), now).unwrap().contains("too large"));
 
     let mut settings = settings("https://example.com");
     settings["max_age_secs"] = json!(3600);
     let hour = open::<Config>(settings.clone());
-    let reason = hour
-        .refuses(&event(1, now - 3_600_001, Severity::Info), 1, now)
-        .unwrap();
+    let reason = hour.refuses(&event(1, now - 3_600_001, Severity::Info), now).unwrap();
     assert!(reason.contains("1 hour old at most"), "{reason}");
     assert_eq!(
         config::<Config>(settings.clone()).oldest(),
@@ -471,7 +470,7 @@ fn what_it_would_not_keep_is_refused_before() {
     );
     settings["too_old"] = json!("send");
     assert_eq!(
-        open::<Config>(settings.clone()).refuses(&event(1, 0, Severity::Info), 1, now),
+        open::<Config>(settings.clone()).refuses(&event(1, 0, Severity::Info), now),
         None
     );
     assert_eq!(config::<Config>(settings).oldest(), None);

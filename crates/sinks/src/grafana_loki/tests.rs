@@ -349,7 +349,7 @@ fn what_it_would_refuse_is_refused_before() {
     let sink = open::<Config>(good.clone());
     let now = 1_795_194_000_000;
     let day = 86_400_000;
-    let refused = |sink: &Arc<dyn Sink>, created: i64| sink.refuses(&event(1, created, Severity::Info), 1, now);
+    let refused = |sink: &Arc<dyn Sink>, created: i64| sink.refuses(&event(1, created, Severity::Info), now);
     for (created, is_refused) in [
         (-7 * day, false),
         (-7 * day - 1, true),
@@ -364,8 +364,8 @@ fn what_it_would_refuse_is_refused_before() {
     assert!(refused(&short, now - day - 1).unwrap().contains("1 day "));
     // The line is what counts, not the size in the body.
     let long = |bytes: usize| envelope(&"x".repeat(bytes), "c", now);
-    assert_eq!(sink.refuses(&long(262_144), usize::MAX, now), None);
-    let words = sink.refuses(&long(262_145), 1, now).unwrap();
+    assert_eq!(sink.refuses(&long(262_144), now), None);
+    let words = sink.refuses(&long(262_145), now).unwrap();
     assert!(words.contains("262145") && words.contains("262144"), "{words}");
 }
 

@@ -179,7 +179,7 @@ async fn a_test_sends_no_event() {
 fn what_it_would_cut_or_drop_is_refused_before() {
     let sink = open::<Config>(json!({"license_key": "key"}));
     let hour = 3_600_000;
-    let refused = |created: i64| sink.refuses(&event(1, NOW + created, Severity::Info), 1, NOW);
+    let refused = |created: i64| sink.refuses(&event(1, NOW + created, Severity::Info), NOW);
     for (created, is_refused) in [
         (-48 * hour, false),
         (-48 * hour - 1, true),
@@ -188,18 +188,15 @@ fn what_it_would_cut_or_drop_is_refused_before() {
     ] {
         assert_eq!(refused(created).is_some(), is_refused, "{created}");
     }
-    let most = sink.limits().max_bytes;
     let small = event(1, NOW, Severity::Info);
-    assert_eq!(sink.refuses(&small, most, NOW), None);
-    assert!(sink.refuses(&small, most + 1, NOW).unwrap().contains("too large"));
     for (bytes, is_refused) in [(132_094, false), (132_095, true)] {
         let mut event = small.clone();
         event.text = "x".repeat(bytes).into();
-        assert_eq!(sink.refuses(&event, sink.size(&event), NOW).is_some(), is_refused);
+        assert_eq!(sink.refuses(&event, NOW).is_some(), is_refused);
         assert_eq!(is_kept_whole(std::str::from_utf8(&event.text).unwrap()), !is_refused);
     }
     let sent = open::<Config>(json!({"license_key": "key", "too_old": "send"}));
-    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), 1, NOW), None);
+    assert_eq!(sent.refuses(&event(1, 0, Severity::Info), NOW), None);
 }
 
 #[test]

@@ -261,12 +261,12 @@ fn limits_are_those_of_the_service() {
         let event = with_text(&format!("{{{}}}", " ".repeat(bytes + more)));
         let size = sink.size(&event);
         assert_eq!(size, 5_000_000 + more);
-        let refused = sink.refuses(&event, size, 0);
+        let refused = sink.refuses(&event, 0);
         assert_eq!(refused.is_some(), is_refused);
         assert!(refused.is_none_or(|reason| reason.contains("too large")));
     }
     // There is no limit of age.
-    assert_eq!(sink.refuses(&event(1, 0, Severity::Info), 1, 1_795_194_000_000), None);
+    assert_eq!(sink.refuses(&event(1, 0, Severity::Info), 1_795_194_000_000), None);
 }
 
 #[tokio::test]

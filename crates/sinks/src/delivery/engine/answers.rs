@@ -7,8 +7,9 @@ use tracing::{debug, info, warn};
 
 use super::{Engine, ReaderGone};
 use crate::clock;
-use crate::delivery::queue::{Item, keys};
+use crate::delivery::queue::{Batch, Piece};
 use crate::delivery::report::Retrying;
+use crate::event::Event;
 use crate::sink::{Fate, Later, Parts, Verdict};
 
 /// So long nothing is sent after a sink has stopped.
@@ -21,46 +22,49 @@ const SUSPECT: u32 = 3;
 const AFTER_OTHERS: Duration = Duration::from_millis(1);
 
 impl Engine {
-    pub(super) fn answered(&mut self, mut items: Vec<Item>, round: u64, verdict: Verdict) -> Result<(), ReaderGone> {
+    pub(super) fn answered(&mut self, batch: Batch, round: u64, verdict: Verdict) -> Result<(), ReaderGone> {
         match verdict {
             Verdict::Delivered => {
                 self.recovered(round);
-                self.queue.release(keys(&items), Vec::new(), None);
-                self.delivered(&items);
+                self.queue.release(&batch.lanes(), Vec::new(), None);
+                self.delivered(&batch.tags, bytes_of(&batch.events));
             }
-            Verdict::Retry(later) => self.failed(items, round, &later),
-            Verdict::Divide(_, reason) if items.len() <= 1 => {
-                self.queue.release(keys(&items), Vec::new(), None);
-                self.keep(items.into_iter().map(|item| (item, reason.clone())).collect());
+            Verdict::Retry(later) => self.failed(batch, round, &later),
+            Verdict::Divide(_, reason) if batch.events.len() <= 1 => {
+                self.queue.release(&batch.lanes(), Vec::new(), None);
+                let pieces = batch.into_pieces().into_iter();
+                self.keep(pieces.map(|piece| (piece, reason.clone())).collect());
             }
             Verdict::Divide(parts, reason) => {
-                debug!(sink = %self.name, events = items.len(), reason, "the batch is not taken and goes in parts");
+                let events = batch.events.len();
+                debug!(sink = %self.name, events, reason, "the batch is not taken and goes in parts");
                 let at_most = match parts {
-                    Parts::Halves => items.len().div_ceil(2),
+                    Parts::Halves => events.div_ceil(2),
                     Parts::Singles => 1,
                 };
-                let keys = keys(&items);
-                items.iter_mut().for_each(|item| item.at_most = at_most);
-                self.queue.release(keys, items, None);
+                let lanes = batch.lanes();
+                let mut pieces = batch.into_pieces();
+                pieces.iter_mut().for_each(|piece| piece.tag.at_most = at_most);
+                self.queue.release(&lanes, pieces, None);
             }
-            Verdict::Each(fates) if fates.len() != items.len() => {
+            Verdict::Each(fates) if fates.len() != batch.events.len() => {
                 let reason = format!(
                     "a defect: the sink answered for {} of {} events",
                     fates.len(),
-                    items.len()
+                    batch.events.len()
                 );
-                self.failed(items, round, &Later { reason, after: None });
+                self.failed(batch, round, &Later { reason, after: None });
             }
-            Verdict::Each(fates) => self.each(items, round, fates),
-            Verdict::Stop(reason) => self.stopped(items, &reason),
+            Verdict::Each(fates) => self.each(batch, round, fates),
+            Verdict::Stop(reason) => self.stopped(batch, &reason),
             Verdict::Closed => return Err(ReaderGone),
         }
         Ok(())
     }
 
     /// Nothing can be sent until a person mends something. It all goes back to the heads of its lanes, and no attempt is counted.
-    pub(super) fn stopped(&mut self, items: Vec<Item>, reason: &str) {
-        self.queue.release(keys(&items), items, None);
+    pub(super) fn stopped(&mut self, batch: Batch, reason: &str) {
+        self.queue.release(&batch.lanes(), batch.into_pieces(), None);
         self.gate = self.gate.max(Instant::now().checked_add(STOPPED));
         self.report.stopped(reason);
     }
@@ -69,30 +73,35 @@ impl Engine {
     ///
     /// What fails again and again may be to blame itself: other lanes go before it then, and once these were delivered meanwhile, it goes in
     /// smaller parts and holds up its own lanes alone.
-    fn failed(&mut self, mut items: Vec<Item>, round: u64, later: &Later) {
-        let keys = keys(&items);
-        let is_alone = items.len() == 1;
-        let half = items.len().div_ceil(2);
+    fn failed(&mut self, batch: Batch, round: u64, later: &Later) {
+        let lanes = batch.lanes();
+        let is_alone = batch.events.len() == 1;
+        let half = batch.events.len().div_ceil(2);
+        let mut pieces = batch.into_pieces();
         let (mut failures, mut others_pass) = (0, false);
-        for item in &mut items {
-            item.failures = item.failures.saturating_add(1);
-            failures = failures.max(item.failures);
-            others_pass |= *item.failed_at.get_or_insert(self.deliveries) < self.deliveries;
+        for Piece { tag, .. } in &mut pieces {
+            tag.failures = tag.failures.saturating_add(1);
+            failures = failures.max(tag.failures);
+            others_pass |= *tag.failed_at.get_or_insert(self.deliveries) < self.deliveries;
         }
         let is_to_blame = others_pass && failures >= SUSPECT;
         if is_to_blame {
-            items.iter_mut().for_each(|item| item.at_most = item.at_most.min(half));
+            let halve = |piece: &mut Piece| piece.tag.at_most = piece.tag.at_most.min(half);
+            pieces.iter_mut().for_each(halve);
         }
         // Where others pass, one of the events may be to blame, and its neighbours must not end with it.
-        let (exhausted, mut again): (Vec<Item>, Vec<Item>) = items
+        let (exhausted, mut again): (Vec<Piece>, Vec<Piece>) = pieces
             .into_iter()
-            .partition(|item| (is_alone || !others_pass) && self.retry.is_exhausted(item.failures));
-        let is_exhausted = |item: &&mut Item| self.retry.is_exhausted(item.failures);
-        again.iter_mut().filter(is_exhausted).for_each(|item| item.at_most = 1);
-        let events = again.len();
+            .partition(|piece| (is_alone || !others_pass) && self.retry.is_exhausted(piece.tag.failures));
+        let is_exhausted = |piece: &&mut Piece| self.retry.is_exhausted(piece.tag.failures);
+        again
+            .iter_mut()
+            .filter(is_exhausted)
+            .for_each(|piece| piece.tag.at_most = 1);
+        let events = events_of(&again);
         if is_to_blame {
             let wait = self.retry.wait(failures, later.after, fastrand::f64());
-            self.queue.release(keys, again, Instant::now().checked_add(wait));
+            self.queue.release(&lanes, again, Instant::now().checked_add(wait));
             self.retrying(&later.reason, events, wait);
         } else {
             self.rest(round, later, events);
@@ -100,9 +109,14 @@ impl Engine {
                 .gate
                 .filter(|_| failures >= SUSPECT)
                 .map(|gate| gate + AFTER_OTHERS);
-            self.queue.release(keys, again, due);
+            self.queue.release(&lanes, again, due);
         }
-        self.keep(exhausted.into_iter().map(|item| (item, later.reason.clone())).collect());
+        self.keep(
+            exhausted
+                .into_iter()
+                .map(|piece| (piece, later.reason.clone()))
+                .collect(),
+        );
     }
 
     /// Nothing is sent for a while. Batches that failed before the same wait are one failure.
@@ -121,45 +135,48 @@ impl Engine {
     }
 
     /// Some of the batch is delivered. What is to be tried again waits alone; it holds up its lanes, not the sink.
-    fn each(&mut self, items: Vec<Item>, round: u64, fates: Vec<Fate>) {
+    fn each(&mut self, batch: Batch, round: u64, fates: Vec<Fate>) {
         if let Some(Fate::Retry(first)) = fates.first()
             && fates.iter().all(|fate| matches!(fate, Fate::Retry(_)))
         {
             let reason = first.reason.clone();
             let after = fates.iter().filter_map(asked).max();
-            return self.failed(items, round, &Later { reason, after });
+            return self.failed(batch, round, &Later { reason, after });
         }
         self.recovered(round);
-        let keys = keys(&items);
-        let (mut delivered, mut refused, mut again) = (Vec::new(), Vec::new(), Vec::new());
+        let lanes = batch.lanes();
+        let (mut delivered, mut bytes, mut refused, mut again) = (Vec::new(), 0, Vec::new(), Vec::new());
         let (mut failures, mut after, mut why) = (0, None, None);
-        for (mut item, fate) in items.into_iter().zip(fates) {
+        for (mut piece, fate) in batch.into_singles(&|event| self.sink.size(event)).zip(fates) {
             match fate {
-                Fate::Delivered => delivered.push(item),
-                Fate::Rejected(reason) => refused.push((item, reason)),
-                Fate::Untried => again.push(item),
+                Fate::Delivered => {
+                    delivered.push(piece.tag);
+                    bytes += bytes_of(&piece.events);
+                }
+                Fate::Rejected(reason) => refused.push((piece, reason)),
+                Fate::Untried => again.push(piece),
                 Fate::Retry(later) => {
-                    item.failures = item.failures.saturating_add(1);
-                    if self.retry.is_exhausted(item.failures) {
-                        refused.push((item, later.reason));
+                    piece.tag.failures = piece.tag.failures.saturating_add(1);
+                    if self.retry.is_exhausted(piece.tag.failures) {
+                        refused.push((piece, later.reason));
                         continue;
                     }
-                    failures = failures.max(item.failures);
+                    failures = failures.max(piece.tag.failures);
                     after = after.max(later.after);
                     why.get_or_insert(later.reason);
-                    again.push(item);
+                    again.push(piece);
                 }
             }
         }
         if let Some(reason) = why {
             let wait = self.retry.wait(failures, after, fastrand::f64());
-            let events = again.len();
-            self.queue.release(keys, again, Instant::now().checked_add(wait));
+            let events = events_of(&again);
+            self.queue.release(&lanes, again, Instant::now().checked_add(wait));
             self.retrying(&reason, events, wait);
         } else {
-            self.queue.release(keys, again, None);
+            self.queue.release(&lanes, again, None);
         }
-        self.delivered(&delivered);
+        self.delivered(&delivered, bytes);
         self.keep(refused);
     }
 
@@ -189,4 +206,13 @@ fn asked(fate: &Fate) -> Option<Duration> {
         Fate::Retry(later) => later.after,
         _ => None,
     }
+}
+
+/// The bytes of events' texts.
+fn bytes_of(events: &[Event]) -> usize {
+    events.iter().map(|event| event.text.len()).sum()
+}
+
+fn events_of(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| piece.events.len()).sum()
 }

@@ -128,8 +128,8 @@ impl Sink for Scripted {
         self.limits
     }
 
-    fn refuses(&self, event: &Event, size: usize, _now: i64) -> Option<String> {
-        (self.refuses)(event, size)
+    fn refuses(&self, event: &Event, _now: i64) -> Option<String> {
+        (self.refuses)(event, self.size(event))
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {
