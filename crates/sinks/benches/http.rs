@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use logferry_model::Severity;
 use logferry_sinks::delivery::{BUFFER_BYTES, GivenUp, Retrying, Settled};
 use logferry_sinks::http::Config;
 use logferry_sinks::{DeadLetters, Delivery, Event, Report, Service, Ticket, Unit, batch, dead_letter, retry};
 use uuid::Uuid;
 
-const EVENTS: u64 = 1_000_000;
+const EVENTS: u64 = 2_000_000;
 const CONNECTIONS: u64 = 40;
 const EVENTS_OF_A_RECORD: usize = 4;
 
@@ -45,6 +46,8 @@ impl Report for Counts {
 
 /// Events as they come from records, of about 460 bytes.
 fn events() -> Vec<Event> {
+    // Those of a record share their key.
+    let mut key: Arc<str> = Arc::from("");
     let event = |number: u64| {
         let connection = number / EVENTS_OF_A_RECORD as u64 % CONNECTIONS;
         let id = Uuid::from_u128(u128::from(number) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
@@ -58,10 +61,13 @@ fn events() -> Vec<Event> {
             number / 1000 % 60,
             number % 1000,
         );
+        if number.is_multiple_of(EVENTS_OF_A_RECORD as u64) {
+            key = format!("pipeline_{connection}").into();
+        }
         Event {
-            text: text.into(),
+            text: Bytes::from_static(text.leak().as_bytes()),
             name: "records_modified".into(),
-            key: format!("pipeline_{connection}").into(),
+            key: Arc::clone(&key),
             severity: Severity::Info,
             created_millis: 1_795_194_000_000 + i64::try_from(number).unwrap(),
             id,

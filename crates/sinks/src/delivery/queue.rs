@@ -19,7 +19,7 @@ pub(super) use units::Complete;
 pub(super) struct Queue {
     lanes: Vec<Lane>,
     /// The lanes of keys.
-    by_key: BTreeMap<Arc<str>, usize>,
+    by_key: BTreeMap<Key, usize>,
     /// Places of lanes that have no key now.
     unused: Vec<usize>,
     /// The lanes that may go, by the order of their heads.
@@ -36,12 +36,29 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 struct Lane {
-    key: Arc<str>,
+    key: Key,
     pieces: VecDeque<Piece>,
     /// What stands in it.
     amount: Amount,
     /// It is in a batch or waits for another attempt.
     is_held: bool,
+}
+
+/// A key with what tells most from others without a look at the text: keys end in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    end: u64,
+    text: Arc<str>,
+}
+
+impl Key {
+    fn of(text: &Arc<str>) -> Key {
+        let end = text.as_bytes().last_chunk().copied().unwrap_or_default();
+        Key {
+            end: u64::from_be_bytes(end),
+            text: Arc::clone(text),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -121,11 +138,12 @@ impl Queue {
     }
 
     fn lane_of(&mut self, key: &Arc<str>) -> usize {
-        if let Some(id) = self.by_key.get(key) {
+        let key = Key::of(key);
+        if let Some(id) = self.by_key.get(&key) {
             return *id;
         }
         let lane = Lane {
-            key: Arc::clone(key),
+            key: key.clone(),
             pieces: VecDeque::new(),
             amount: Amount::default(),
             is_held: false,
@@ -140,7 +158,7 @@ impl Queue {
                 self.lanes.len() - 1
             }
         };
-        self.by_key.insert(Arc::clone(key), id);
+        self.by_key.insert(key, id);
         id
     }
 
