@@ -9,7 +9,6 @@ mod command;
 mod dead_letter;
 mod exit;
 mod logging;
-mod ordered;
 mod progress;
 mod work;
 

@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use logferry_forwarder::descriptor;
 use logferry_forwarder::input::judge::{Invalid, Item, Judge, Visit};
 use logferry_forwarder::input::reader::{Batch, Reader, Source};
+use logferry_forwarder::ordered::{self, Stopped, Turns};
 
 use crate::exit::Exit;
-use crate::ordered::{Stopped, Turns};
 use crate::progress::Progress;
 use crate::say;
 
@@ -22,9 +22,6 @@ pub const HELD_OUTPUT: usize = 2 * 1024 * 1024;
 
 /// A batch with a larger buffer holds large records.
 const LARGE_BATCH: usize = 1024 * 1024;
-
-/// More threads than this have little to do, and each takes memory.
-const MOST_THREADS_BY_DEFAULT: usize = 8;
 
 /// What all threads of a command share.
 pub trait Job: Send + Sync + 'static {
@@ -149,7 +146,10 @@ impl Hold<'_> {
             return;
         }
         let piece = std::mem::take(&mut self.piece);
-        match self.turns.finish(self.number, piece, Written::take) {
+        match self
+            .turns
+            .finish(self.number, piece, |written, piece| written.take(piece))
+        {
             Ok(written) => {
                 self.piece = written.unwrap_or_default();
                 self.piece.clear();
@@ -253,7 +253,7 @@ pub fn run<J: Job>(
     job: J,
     output: impl Output,
 ) -> Exit {
-    let threads = threads.map_or_else(default_threads, NonZeroUsize::get);
+    let threads = threads.map_or_else(ordered::default_threads, NonZeroUsize::get);
     if files.is_empty() {
         files.push("-".into());
     }
@@ -273,12 +273,9 @@ pub fn run<J: Job>(
     };
     let turns = Turns::new(written, threads);
 
-    let mut started = 0;
-    for _ in 0..threads {
-        let thread = turns.thread();
-        let (turns, input, job) = (Arc::clone(&turns), Arc::clone(&input), Arc::clone(&job));
-        let work = move || {
-            let _thread = thread;
+    let work = {
+        let turns = Arc::clone(&turns);
+        move || {
             let mut thread = Thread {
                 work: job.work(),
                 hold: Hold {
@@ -290,24 +287,19 @@ pub fn run<J: Job>(
                 },
             };
             thread.work(&input, judge);
-        };
-        match std::thread::Builder::new().spawn(work) {
-            Ok(_) => started += 1,
-            // The closure is dropped, and with it the thread's share of the work, which is the others'.
-            Err(error) => say(&format_args!("cannot start a thread: {error}")),
         }
+    };
+    if let Err(error) = turns.start(threads, work) {
+        say(&format_args!("cannot start a thread: {error}"));
+        return Exit::Failure;
     }
     turns.wait(|written, panicked| {
         progress.finish();
         match written.finish() {
-            _ if panicked || started == 0 => Exit::Failure,
+            _ if panicked => Exit::Failure,
             exit => exit,
         }
     })
-}
-
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS_BY_DEFAULT))
 }
 
 /// What one thread works with.

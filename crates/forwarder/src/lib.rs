@@ -22,6 +22,7 @@ pub mod input;
 pub mod invariants;
 pub mod lines;
 pub mod mapping;
+pub mod ordered;
 mod outlets;
 pub mod positions;
 pub mod replay;

@@ -8,7 +8,7 @@ use logferry_kondado::{Field, FieldError, Record, Stream};
 use logferry_mapper::canonical::{self, Form};
 use logferry_mapper::{Mapper, Worker, Written, fivetran, identity};
 use logferry_model::{Severity, Timestamp, json};
-use logferry_sinks::Event;
+use logferry_sinks::{Event, EventId};
 
 /// A row that has an id.
 #[derive(Debug)]
@@ -16,10 +16,14 @@ pub struct Row<'a> {
     record: Record<'a>,
     /// Its id.
     pub id: u64,
-    /// Tells its content from another; never 0.
-    pub fingerprint: u32,
+}
+
+impl Row<'_> {
     /// Its `createdAt` in milliseconds since 1970, if that is a time.
-    pub created: Option<i64>,
+    pub fn created(&self) -> Option<i64> {
+        let created = Timestamp::parse(&self.record.text(Field::CreatedAt)).ok();
+        created.map(Timestamp::as_millis)
+    }
 }
 
 /// Why a row cannot be delivered.
@@ -47,6 +51,9 @@ pub enum Error {
 pub struct RowMapper<'m> {
     stream: Stream,
     worker: Worker<'m>,
+    /// Used again for every row.
+    lines: Vec<u8>,
+    written: Vec<(usize, Written)>,
     canonical: Vec<u8>,
     spare: Vec<u8>,
 }
@@ -57,6 +64,8 @@ impl<'m> RowMapper<'m> {
         RowMapper {
             stream,
             worker: mapper.worker(),
+            lines: Vec::new(),
+            written: Vec::new(),
             canonical: Vec::new(),
             spare: Vec::new(),
         }
@@ -67,22 +76,30 @@ impl<'m> RowMapper<'m> {
     /// # Errors
     ///
     /// [`Error`] when it has no id; such a row is known by its text alone.
-    pub fn read<'a>(&mut self, text: &'a str) -> Result<Row<'a>, Error> {
+    pub fn read<'a>(&self, text: &'a str) -> Result<Row<'a>, Error> {
         let record = Record::parse(text)?;
         let id = record.required_id(Field::Id)?;
-        self.canonical.clear();
-        let is_text = canonical::write(self.stream, &record, Form::Alone, &mut self.spare, &mut self.canonical);
-        let fingerprint = match is_text {
-            Ok(()) => identity::fingerprint(&self.canonical),
-            Err(_) => identity::fingerprint(text.as_bytes()),
-        };
-        let created = Timestamp::parse(&record.text(Field::CreatedAt)).ok();
-        Ok(Row {
-            id,
-            fingerprint,
-            created: created.map(Timestamp::as_millis),
-            record,
-        })
+        Ok(Row { record, id })
+    }
+
+    /// Tells the content of a row, whose text this is, from another; never 0.
+    pub fn fingerprint(&mut self, row: &Row<'_>, text: &str) -> u32 {
+        match self.canonical(row) {
+            Some(canonical) => identity::fingerprint(canonical.as_bytes()),
+            None => identity::fingerprint(text.as_bytes()),
+        }
+    }
+
+    fn canonical(&mut self, row: &Row<'_>) -> Option<&str> {
+        let RowMapper {
+            stream,
+            spare,
+            canonical,
+            ..
+        } = self;
+        canonical.clear();
+        canonical::write(*stream, &row.record, Form::Alone, spare, canonical).ok()?;
+        std::str::from_utf8(canonical).ok()
     }
 
     /// The events of a row. `again`: with the ids of a row that is delivered again because it changed.
@@ -91,45 +108,44 @@ impl<'m> RowMapper<'m> {
     ///
     /// [`Error::Unmappable`] when the record is invalid.
     pub fn events(&mut self, row: &Row<'_>, again: bool) -> Result<Vec<Event>, Error> {
-        let mut lines = Vec::new();
-        let mut written: Vec<(usize, Written)> = Vec::new();
-        self.worker.map(self.stream, &row.record, &mut lines, |lines, event| {
+        let RowMapper {
+            stream,
+            worker,
+            lines,
+            written,
+            ..
+        } = self;
+        lines.clear();
+        written.clear();
+        worker.map(*stream, &row.record, lines, |lines, event| {
             written.push((lines.len(), event))
         })?;
         let record_id = identity::record_id(self.stream, row.id);
-        if again {
-            self.canonical.clear();
-            // It was mapped, so it is all text.
-            let _ = canonical::write(
-                self.stream,
-                &row.record,
-                Form::Alone,
-                &mut self.spare,
-                &mut self.canonical,
-            );
-        }
-        let canonical = std::str::from_utf8(&self.canonical).unwrap_or_default();
         let key = self.key(&row.record);
-        let text = Bytes::from(lines);
+        let text = Bytes::copy_from_slice(&self.lines);
         let mut start = 0;
-        let event = |(end, event): (usize, Written)| {
-            let name = event.kind.name();
+        let event = |(end, event): &(usize, Written)| {
             let line = text.slice(start..end - 1);
-            start = end;
+            start = *end;
             Event {
                 text: line,
-                name: Cow::Borrowed(name),
+                name: Cow::Borrowed(event.kind.name()),
                 key: key.clone(),
                 // Every event of a record is one of success.
                 severity: event.kind.usual_severity(),
                 created_millis: event.created.as_millis(),
-                id: match again {
-                    true => identity::changed_event_id(record_id, name, canonical),
-                    false => identity::event_id(record_id, name),
-                },
+                id: EventId::OfRecord(record_id),
             }
         };
-        Ok(written.into_iter().map(event).collect())
+        let mut events: Vec<Event> = self.written.iter().map(event).collect();
+        if again {
+            // It was mapped, so it is all text.
+            let canonical = self.canonical(row).unwrap_or_default();
+            for event in &mut events {
+                event.id = EventId::Known(identity::changed_event_id(record_id, &event.name, canonical));
+            }
+        }
+        Ok(events)
     }
 
     /// What the events are about: the connection id, or the job id of a transformation.
@@ -176,7 +192,7 @@ pub fn fivetran_event(text: &str, record: &Record<'_>) -> Result<Event, Error> {
         key: key.unwrap_or_else(|| Arc::from("")),
         severity,
         created_millis: event.created.as_millis(),
-        id: identity::text_event_id(canonical),
+        id: EventId::Known(identity::text_event_id(canonical)),
         text: line.clone(),
     })
 }

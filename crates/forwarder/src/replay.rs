@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use logferry_kondado::{Record, Stream};
 use logferry_mapper::Mapper;
 use logferry_sinks::dead_letter::{self, Body};
-use logferry_sinks::{DeadLetters, Event, Letter, Ticket};
+use logferry_sinks::{DeadLetters, Event, EventId, Letter, Ticket};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -365,7 +365,7 @@ async fn one(around: &Surroundings, config: &Config, only: Option<&str>, line: &
         };
         match &events {
             Ok(events) if wanted.get(sink) == Some(&true) => {
-                around.hand_over(track, &mut state.counts, place, events);
+                around.hand_over(track, &mut state.counts, place, events.clone());
             }
             _ => track.acknowledge(sink, 0, record),
         }
@@ -383,7 +383,7 @@ fn events(around: &Surroundings, letter: &Letter) -> Result<Vec<Event>, String> 
                 // As it was refused, to the byte.
                 text: text.as_bytes().to_vec().into(),
                 name: Cow::Owned(event.name.into_owned()),
-                id: *id,
+                id: EventId::Known(*id),
                 severity: *severity,
                 ..event
             }])

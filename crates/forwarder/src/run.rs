@@ -258,6 +258,7 @@ impl<A: Api> Run<A> {
 
         // When everything was read there is no hurry: it is to be delivered, however long the sinks take, unless someone asks to end.
         if ended.is_ok() && !around.stop.is_cancelled() {
+            around.outlets.iter().for_each(|outlet| outlet.delivery.complete());
             let all_delivered = async {
                 while !(shared.lock().is_all_delivered() || options.once && shared.lock().stopped().is_some()) {
                     shared.settled.notified().await;

@@ -81,21 +81,20 @@ impl Surroundings {
         track: &mut Track,
         counts: &mut crate::state::EventCounts,
         at: Place,
-        events: &[Event],
+        events: Vec<Event>,
     ) {
         let outlet = &self.outlets[at.sink];
-        let selected = events
-            .iter()
-            .filter(|event| outlet.select.allows(&event.name, event.severity));
-        let mut selected: Vec<Event> = selected.cloned().collect();
         let bytes = |events: &[Event]| events.iter().map(|event| event.text.len()).sum::<usize>();
-        if bytes(&selected) * 2 < bytes(events) {
+        let (all, all_bytes) = (events.len() as u64, bytes(&events));
+        let mut selected = events;
+        selected.retain(|event| outlet.select.allows(&event.name, event.severity));
+        if bytes(&selected) * 2 < all_bytes {
             // The texts of a record's events are parts of one: a few of them must not hold the memory of all.
             for event in &mut selected {
                 event.text = Bytes::copy_from_slice(&event.text);
             }
         }
-        let (all, selected_events) = (events.len() as u64, selected.len() as u64);
+        let selected_events = selected.len() as u64;
         if selected.is_empty() {
             track.acknowledge(at.reader, at.ticket.epoch, at.ticket.record);
         } else {

@@ -28,6 +28,7 @@ pub mod payload;
 pub mod catalogue;
 pub mod envelope;
 pub mod event;
+pub mod identity;
 pub mod json;
 pub mod severity;
 pub mod timestamp;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use logferry_model::Severity;
 use logferry_sinks::delivery::{BUFFER_BYTES, GivenUp, Retrying, Settled};
 use logferry_sinks::http::Config;
-use logferry_sinks::{DeadLetters, Delivery, Event, Report, Service, Ticket, Unit, batch, dead_letter, retry};
+use logferry_sinks::{DeadLetters, Delivery, Event, EventId, Report, Service, Ticket, Unit, batch, dead_letter, retry};
 use uuid::Uuid;
 
 const EVENTS: u64 = 2_000_000;
@@ -70,7 +70,7 @@ fn events() -> Vec<Event> {
             key: Arc::clone(&key),
             severity: Severity::Info,
             created_millis: 1_795_194_000_000 + i64::try_from(number).unwrap(),
-            id,
+            id: EventId::Known(id),
         }
     };
     (0..100_000).map(event).collect()

@@ -64,6 +64,8 @@ struct Inbox {
     /// Of the units here and of those that the engine has.
     bytes: usize,
     state: State,
+    /// Nothing more comes, so that no batch waits for more.
+    is_complete: bool,
     /// The delivery is to end, with all that can be delivered until then.
     drain: Option<Instant>,
 }
@@ -153,6 +155,12 @@ impl Delivery {
             }
             changed.await;
         }
+    }
+
+    /// Says that nothing more comes: no batch waits for more events.
+    pub fn complete(&self) {
+        self.shared.inbox().is_complete = true;
+        self.shared.work.notify_one();
     }
 
     /// Takes nothing more, delivers what waits, and closes the sink; at the deadline it gives up what is left, which is not acknowledged.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use logferry_model::Severity;
+use logferry_model::{Severity, identity};
 use uuid::Uuid;
 
 /// A canonical event with what stands beside its envelope. Cloning copies no text.
@@ -20,11 +20,28 @@ pub struct Event {
     pub severity: Severity,
     /// `created` in milliseconds since 1970.
     pub created_millis: i64,
-    /// The same for the same event, for ever.
-    pub id: Uuid,
+    /// What its id is made of.
+    pub id: EventId,
+}
+
+/// The id of an event, or what it follows from: it is made where it is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventId {
+    /// It is known.
+    Known(Uuid),
+    /// It follows from the id of the record that the event is of, and from the event's name.
+    OfRecord(Uuid),
 }
 
 impl Event {
+    /// The id: the same for the same event, for ever.
+    pub fn id(&self) -> Uuid {
+        match self.id {
+            EventId::Known(id) => id,
+            EventId::OfRecord(record) => identity::event_id(record, &self.name),
+        }
+    }
+
     /// How much memory it takes, about.
     pub fn bytes(&self) -> usize {
         self.text.len() + EVENT_OVERHEAD

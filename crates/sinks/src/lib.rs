@@ -54,7 +54,7 @@ pub mod stdout;
 
 pub use dead_letter::{DeadLetters, Letter};
 pub use delivery::{Delivery, Drained, GivenUp, Origin, Refused, Report, Retrying, Settled};
-pub use event::{Event, Ticket, Unit};
+pub use event::{Event, EventId, Ticket, Unit};
 pub use exchange::Service;
 pub use file::{FileMark, FileSink};
 pub use secret::Secret;

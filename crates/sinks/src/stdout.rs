@@ -124,6 +124,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::event::EventId;
 
     fn batch() -> Vec<Event> {
         let event = |text: &'static str| Event {
@@ -132,7 +133,7 @@ mod tests {
             key: "pipeline_1".into(),
             severity: Severity::Info,
             created_millis: 0,
-            id: Uuid::nil(),
+            id: EventId::Known(Uuid::nil()),
         };
         vec![event("{\"n\":1}"), event("{\"n\":2}")]
     }

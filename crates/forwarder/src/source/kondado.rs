@@ -277,7 +277,10 @@ impl<A: Api> Kondado<A> {
         let mut known_again = 0;
         for text in &page.rows {
             match mapper.read(text) {
-                Ok(row) => rows.push((row, text)),
+                Ok(row) => {
+                    let fingerprint = mapper.fingerprint(&row, text);
+                    rows.push((row, Fingerprint(fingerprint), text));
+                }
                 Err(error) if remembered.is_new(at.stream, text) => {
                     unknown.push(self.letter(at, &error, text));
                 }
@@ -309,10 +312,10 @@ impl<A: Api> Kondado<A> {
             let Positions::Rows(feed) = &mut track.positions else {
                 return;
             };
-            let offered = rows.iter().map(|(row, _)| feed::Row {
+            let offered = rows.iter().map(|(row, fingerprint, _)| feed::Row {
                 id: row.id,
-                fingerprint: Fingerprint(row.fingerprint),
-                created: row.created,
+                fingerprint: *fingerprint,
+                created: row.created(),
             });
             let offered: Vec<_> = offered.collect();
             let outcome = feed.page(request, &offered, &page.next, now);
@@ -321,7 +324,7 @@ impl<A: Api> Kondado<A> {
             track.seen.vanished += u64::from(outcome.vanished);
             track.seen.no_progress += u64::from(outcome.no_progress);
             track.seen.caught_up = feed.is_caught_up();
-            let newest = rows.iter().filter_map(|(row, _)| row.created).max();
+            let newest = rows.iter().filter_map(|(row, ..)| row.created()).max();
             track.seen.newest_created = track.seen.newest_created.max(newest);
             self.say(at, &outcome);
             for stored in &mut track.stored {
@@ -329,7 +332,7 @@ impl<A: Api> Kondado<A> {
             }
 
             let mut taken = outcome.taken.as_slice();
-            for (index, (row, text)) in rows.iter().enumerate() {
+            for (index, (row, _, text)) in rows.iter().enumerate() {
                 let (of_row, rest) = taken.split_at(taken.iter().take_while(|taken| taken.row == index).count());
                 taken = rest;
                 let epoch = |reader: usize, track: &crate::state::Track| match &track.positions {
@@ -370,7 +373,7 @@ impl<A: Api> Kondado<A> {
                     match mapper.events(row, again) {
                         Ok(events) => {
                             for place in places() {
-                                around.hand_over(track, &mut sinks[place.sink].counts, place, &events);
+                                around.hand_over(track, &mut sinks[place.sink].counts, place, events.clone());
                             }
                         }
                         Err(error) => invalid = Some(error),

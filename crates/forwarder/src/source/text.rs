@@ -4,9 +4,11 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use logferry_kondado::Stream;
+use logferry_mapper::Mapper;
 use logferry_sinks::{Event, Letter, Ticket};
 use tokio::runtime::Handle;
 
@@ -15,6 +17,7 @@ use crate::input::judge::{Invalid, Item, Judge, Kind, Visit};
 use crate::input::reader::{Batch, Reader, Source};
 use crate::lines::Mark;
 use crate::mapping::{self, RowMapper, fivetran_event};
+use crate::ordered::{Turns, default_threads};
 use crate::state::{Positions, State};
 
 /// One reading of a text.
@@ -38,6 +41,39 @@ struct Found {
     what: Result<Vec<Event>, Letter>,
 }
 
+/// What the threads read from, one at a time.
+struct Input {
+    reader: Reader,
+    batches: u64,
+    /// Bytes that were read.
+    offset: u64,
+}
+
+/// What became of a batch.
+struct Mapped {
+    found: Vec<Found>,
+    /// Bytes of the text up to its end.
+    offset: u64,
+    last_byte: Option<u8>,
+    /// Why reading ended with it.
+    error: Option<io::Error>,
+}
+
+/// Hands over what was mapped, in the order of the text.
+struct Reading {
+    text: Arc<Text>,
+    around: Surroundings,
+    runtime: Handle,
+    records: u64,
+    /// Of a file: what is no record, and may be the beginning of one, if it is the last.
+    torn: Option<Found>,
+    /// Bytes of the text that were handed over.
+    offset: u64,
+    last_byte: u8,
+    /// How it ended before the end of the text, if it did.
+    ended: Option<io::Result<()>>,
+}
+
 impl Text {
     /// Reads to the end, or until it is asked to end.
     ///
@@ -48,7 +84,7 @@ impl Text {
         let runtime = Handle::current();
         let name = self.name.clone();
         let stop = around.stop.clone();
-        let reading = tokio::task::spawn_blocking(move || self.read(&around, &runtime));
+        let reading = tokio::task::spawn_blocking(move || self.read(around, runtime));
         let failed = |reason: String| Error::Failed { name, reason };
         let read = tokio::select! {
             read = reading => read,
@@ -62,54 +98,113 @@ impl Text {
         }
     }
 
-    fn read(&self, around: &Surroundings, runtime: &Handle) -> io::Result<()> {
+    /// Threads map what is read, and hand it over in the order of the text.
+    fn read(self, around: Surroundings, runtime: Handle) -> io::Result<()> {
         let source = self.path.clone().map_or(Source::Stdin, Source::File);
-        let mut reader = Reader::new([source], self.judge.max_bytes);
+        let input = Mutex::new(Input {
+            reader: Reader::new([source], self.judge.max_bytes),
+            batches: 0,
+            offset: 0,
+        });
+        let (text, input, mapper) = (Arc::new(self), Arc::new(input), Arc::clone(&around.mapper));
+        let threads = default_threads();
+        let reading = Reading {
+            text: Arc::clone(&text),
+            around,
+            runtime,
+            records: 0,
+            torn: None,
+            offset: 0,
+            last_byte: b'\n',
+            ended: None,
+        };
+        let turns = Turns::new(reading, threads);
+        let work = {
+            let turns = Arc::clone(&turns);
+            move || text.map(&input, &mapper, &turns)
+        };
+        turns.start(threads, work)?;
+        turns.wait(Reading::finish)
+    }
+
+    fn map(&self, input: &Mutex<Input>, mapper: &Mapper, turns: &Turns<Reading, Mapped>) {
         let mut batch = Batch::default();
-        let mut mappers =
-            [Stream::PipelineLogs, Stream::ModelLogs].map(|stream| RowMapper::new(&around.mapper, stream));
-        let mut records = 0;
-        let mut offset = 0;
-        // Of a file: what is no record, and may be the beginning of one, if it is the last.
-        let mut torn: Option<Found> = None;
-        let mut last_byte = b'\n';
-        while reader.next(&mut batch) {
-            offset += batch.buffer.len() as u64;
-            last_byte = batch.buffer.last().copied().unwrap_or(last_byte);
-            let mut found = Finder {
+        let mut mappers = [Stream::PipelineLogs, Stream::ModelLogs].map(|stream| RowMapper::new(mapper, stream));
+        loop {
+            let (number, offset) = {
+                let mut input = input.lock().unwrap_or_else(PoisonError::into_inner);
+                if !input.reader.next(&mut batch) {
+                    return;
+                }
+                input.offset += batch.buffer.len() as u64;
+                input.batches += 1;
+                (input.batches - 1, input.offset)
+            };
+            let mut finder = Finder {
                 source: self,
                 mappers: &mut mappers,
-                found: torn.take().into_iter().collect(),
+                found: Vec::new(),
             };
-            self.judge.batch(&batch, &mut found);
-            let mut found = found.found;
-            torn = found.pop_if(|last| self.path.is_some() && last.what.is_err());
-            around.shared.lock().sources[self.index].in_hand = !found.is_empty();
-            if !self.wait_for_room(around, runtime) {
-                return Ok(());
-            }
-            self.hand_over(around, runtime, found, &mut records, offset);
-            if let Some(error) = batch.error.take() {
-                return Err(error);
+            self.judge.batch(&batch, &mut finder);
+            let mapped = Mapped {
+                found: finder.found,
+                offset,
+                last_byte: batch.buffer.last().copied(),
+                error: batch.error.take(),
+            };
+            if turns.finish(number, mapped, Reading::take).is_err() {
+                return;
             }
         }
-        match torn {
-            Some(torn) if last_byte == b'\n' => self.hand_over(around, runtime, vec![torn], &mut records, offset),
+    }
+}
+
+impl Reading {
+    /// Hands over a batch; false when the source is to end.
+    fn take(&mut self, mapped: &mut Mapped) -> bool {
+        let mut found = std::mem::take(&mut mapped.found);
+        if let Some(torn) = self.torn.take() {
+            found.insert(0, torn);
+        }
+        let is_file = self.text.path.is_some();
+        self.torn = found.pop_if(|last| is_file && last.what.is_err());
+        self.offset = mapped.offset;
+        self.last_byte = mapped.last_byte.unwrap_or(self.last_byte);
+        self.around.shared.lock().sources[self.text.index].in_hand = !found.is_empty();
+        if !self.wait_for_room() {
+            self.ended = Some(Ok(()));
+            return false;
+        }
+        self.hand_over(found);
+        self.ended = mapped.error.take().map(Err);
+        self.ended.is_none()
+    }
+
+    fn finish(&mut self, panicked: bool) -> io::Result<()> {
+        if panicked {
+            return Err(io::Error::other("a defect: a thread panicked"));
+        }
+        if let Some(ended) = self.ended.take() {
+            return ended;
+        }
+        match self.torn.take() {
+            Some(torn) if self.last_byte == b'\n' => self.hand_over(vec![torn]),
             Some(torn) => tracing::warn!(
-                source = %self.name, line = torn.line,
+                source = %self.text.name, line = torn.line,
                 "the last line is not complete, and was left: it is read by the next run, when it is"
             ),
             None => {}
         }
-        let mut state = around.shared.lock();
-        state.sources[self.index].ended = true;
-        state.tracks[self.track].seen.caught_up = true;
+        let mut state = self.around.shared.lock();
+        state.sources[self.text.index].ended = true;
+        state.tracks[self.text.track].seen.caught_up = true;
         Ok(())
     }
 
     /// Whether every sink has room; false when the source is to end.
-    fn wait_for_room(&self, around: &Surroundings, runtime: &Handle) -> bool {
-        let sinks = around.shared.lock().tracks[self.track].sinks.clone();
+    fn wait_for_room(&self) -> bool {
+        let (around, runtime) = (&self.around, &self.runtime);
+        let sinks = around.shared.lock().tracks[self.text.track].sinks.clone();
         for sink in sinks {
             let delivery = &around.outlets[sink].delivery;
             if !delivery.has_room() {
@@ -125,10 +220,10 @@ impl Text {
             }
         }
         // A record that is tried again and again holds up its lane alone; the others go on, but not without end.
-        while !self.positions_have_room(around) {
+        while !self.positions_have_room() {
             let waited = async {
                 tokio::select! {
-                    () = around.shared.taken[self.index].notified() => true,
+                    () = around.shared.taken[self.text.index].notified() => true,
                     () = around.stop.cancelled() => false,
                 }
             };
@@ -139,47 +234,50 @@ impl Text {
         !around.stop.is_cancelled()
     }
 
-    fn positions_have_room(&self, around: &Surroundings) -> bool {
-        match &around.shared.lock().tracks[self.track].positions {
+    fn positions_have_room(&self) -> bool {
+        match &self.around.shared.lock().tracks[self.text.track].positions {
             Positions::Lines(lines) => lines.has_room(),
             Positions::Rows(_) => true,
         }
     }
 
-    fn hand_over(&self, around: &Surroundings, runtime: &Handle, found: Vec<Found>, records: &mut u64, offset: u64) {
-        let mut refused = Vec::new();
+    fn hand_over(&mut self, found: Vec<Found>) {
+        let (around, text) = (&self.around, &self.text);
+        let (mut refused, mut lacking) = (Vec::new(), Vec::new());
         {
             let mut state = around.shared.lock();
             let State {
                 tracks, sinks, sources, ..
             } = &mut *state;
-            sources[self.index].answered = true;
-            sources[self.index].in_hand = false;
-            let track = &mut tracks[self.track];
+            sources[text.index].answered = true;
+            sources[text.index].in_hand = false;
+            let track = &mut tracks[text.track];
             for Found { line, bytes, what } in found {
-                *records += 1;
+                self.records += 1;
                 let mark = Mark {
-                    offset,
-                    records: *records,
+                    offset: self.offset,
+                    records: self.records,
                     line,
                 };
                 let Positions::Lines(lines) = &mut track.positions else {
                     return;
                 };
-                let lacking = track.sinks.iter().enumerate().filter_map(|(reader, sink)| {
-                    let record = lines.offer(reader, mark)?;
+                lacking.clear();
+                for (reader, sink) in track.sinks.iter().enumerate() {
+                    let Some(record) = lines.offer(reader, mark) else {
+                        continue;
+                    };
                     let ticket = Ticket {
-                        position: u32::try_from(self.track).unwrap_or(u32::MAX),
+                        position: u32::try_from(text.track).unwrap_or(u32::MAX),
                         epoch: 0,
                         record,
                     };
-                    Some(Place {
+                    lacking.push(Place {
                         sink: *sink,
                         reader,
                         ticket,
-                    })
-                });
-                let lacking: Vec<_> = lacking.collect();
+                    });
+                }
                 track.counts.received_bytes += bytes;
                 match what {
                     _ if lacking.is_empty() => {
@@ -189,20 +287,25 @@ impl Text {
                     Ok(events) => {
                         track.counts.received += 1;
                         track.counts.mapped += 1;
-                        for place in lacking {
-                            around.hand_over(track, &mut sinks[place.sink].counts, place, &events);
+                        // With one sink, as most have it, nothing is copied.
+                        let last = lacking.pop();
+                        for place in &lacking {
+                            around.hand_over(track, &mut sinks[place.sink].counts, *place, events.clone());
+                        }
+                        if let Some(place) = last {
+                            around.hand_over(track, &mut sinks[place.sink].counts, place, events);
                         }
                     }
-                    Err(letter) => refused.push((letter, lacking)),
+                    Err(letter) => refused.push((letter, lacking.clone())),
                 }
             }
         }
         around.shared.moved.notify_one();
         if !refused.is_empty() {
             let letters: Vec<_> = refused.iter().map(|(letter, _)| letter.clone()).collect();
-            runtime.block_on(around.letters.keep(&letters));
+            self.runtime.block_on(around.letters.keep(&letters));
             let mut state = around.shared.lock();
-            let track = &mut state.tracks[self.track];
+            let track = &mut state.tracks[text.track];
             for (_, places) in refused {
                 track.counts.received += 1;
                 track.counts.dead_lettered += 1;

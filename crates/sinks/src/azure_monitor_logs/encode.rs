@@ -66,7 +66,7 @@ fn row(out: &mut Vec<u8>, event: &Event) {
     let labels = Labels::of(event);
     let created = created(event);
     let time = datetime(&created);
-    let id = event.id.to_string();
+    let id = event.id().to_string();
     let columns = [
         ("{\"TimeGenerated\":", Some(time.as_ref())),
         (",\"Created\":", Some(created.as_ref())),

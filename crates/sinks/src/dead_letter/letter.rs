@@ -78,7 +78,7 @@ impl Letter {
     pub fn of_event(reason: impl Into<String>, sink: &str, event: &Event) -> Letter {
         let body = Body::Event {
             text: event.text.clone(),
-            id: event.id,
+            id: event.id(),
             severity: event.severity,
         };
         Letter {

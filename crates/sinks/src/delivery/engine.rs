@@ -93,7 +93,7 @@ impl Engine {
         let shared = Arc::clone(&self.shared);
         let deadline = loop {
             let now = Instant::now();
-            let (drain, state) = self.take_in(now);
+            let (drain, is_complete, state) = self.take_in(now);
             self.queue.wake(now);
             self.gate = self.gate.filter(|gate| *gate > now);
             if let Some(deadline) = drain
@@ -101,7 +101,7 @@ impl Engine {
             {
                 break deadline;
             }
-            self.start_batches(now, drain.is_some());
+            self.start_batches(now, is_complete || drain.is_some());
             let due = self.next_due().into_iter().chain(drain).min();
             tokio::select! {
                 Some(joined) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.joined(joined).await,
@@ -113,10 +113,11 @@ impl Engine {
     }
 
     /// Takes over what was pushed.
-    fn take_in(&mut self, now: Instant) -> (Option<Instant>, State) {
-        let (units, drain, state) = {
+    fn take_in(&mut self, now: Instant) -> (Option<Instant>, bool, State) {
+        let (units, ending) = {
             let mut inbox = self.shared.inbox();
-            (std::mem::take(&mut inbox.units), inbox.drain, inbox.state)
+            let ending = (inbox.drain, inbox.is_complete, inbox.state);
+            (std::mem::take(&mut inbox.units), ending)
         };
         let size = |event: &_| self.sink.size(event);
         let complete: Vec<Complete> = units
@@ -126,18 +127,18 @@ impl Engine {
         if !complete.is_empty() {
             self.settled(Settled::default(), &complete);
         }
-        (drain, state)
+        ending
     }
 
     fn has_slot(&self) -> bool {
         self.gate.is_none() && self.tasks.len() < self.concurrency.now()
     }
 
-    fn start_batches(&mut self, now: Instant, is_draining: bool) {
+    fn start_batches(&mut self, now: Instant, is_complete: bool) {
         while self.has_slot()
             && let Some(batch) = self
                 .queue
-                .batch(&self.batch, now, is_draining, &|event| self.sink.size(event))
+                .batch(&self.batch, now, is_complete, &|event| self.sink.size(event))
         {
             let Some(batch) = self.sort_out(batch) else { continue };
             let (sink, events) = (Arc::clone(&self.sink), Arc::clone(&batch.events));

@@ -162,10 +162,10 @@ impl Queue {
         id
     }
 
-    /// The next batch, if one is due: it is full, its time is up, or it is another attempt.
-    pub(super) fn batch(&mut self, bounds: &Bounds, now: Instant, is_draining: bool, size: Size<'_>) -> Option<Batch> {
+    /// The next batch, if one is due: it is full, its time is up, it is another attempt, or nothing more comes.
+    pub(super) fn batch(&mut self, bounds: &Bounds, now: Instant, is_complete: bool, size: Size<'_>) -> Option<Batch> {
         let is_full = self.free.bytes >= bounds.max_bytes || self.free.events >= bounds.max_events;
-        if !is_draining && !is_full && self.head_due(bounds)? > now {
+        if !is_complete && !is_full && self.head_due(bounds)? > now {
             return None;
         }
         let (mut batch, mut lanes) = (piece::Gathered::new(bounds), Lanes::default());

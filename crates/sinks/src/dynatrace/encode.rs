@@ -79,7 +79,7 @@ fn record(common: &[u8], out: &mut Vec<u8>, event: &Event) {
     out.push(b',');
     out.extend_from_slice(common);
     let labels = Labels::of(event);
-    let id = event.id.to_string();
+    let id = event.id().to_string();
     let texts = [
         // Fivetran calls them so.
         ("connector.name", labels.connector_type.as_deref()),

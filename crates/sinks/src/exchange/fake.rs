@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use uuid::Uuid;
 
 use super::Service;
-use crate::event::Event;
+use crate::event::{Event, EventId};
 use crate::sink::Sink;
 use crate::{clock, retry};
 
@@ -158,7 +158,7 @@ pub(crate) fn event(number: u128, created_millis: i64, severity: Severity) -> Ev
         key: "pipeline_7".into(),
         severity,
         created_millis,
-        id: Uuid::from_u128(number),
+        id: EventId::Known(Uuid::from_u128(number)),
     }
 }
 

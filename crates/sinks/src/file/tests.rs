@@ -9,7 +9,7 @@ use logferry_model::Severity;
 use uuid::Uuid;
 
 use super::*;
-use crate::event::Event;
+use crate::event::{Event, EventId};
 use crate::sink::{Sink, Verdict};
 
 fn event(number: usize) -> Event {
@@ -19,7 +19,7 @@ fn event(number: usize) -> Event {
         key: "pipeline_1".into(),
         severity: Severity::Info,
         created_millis: 0,
-        id: Uuid::nil(),
+        id: EventId::Known(Uuid::nil()),
     }
 }
 

@@ -114,7 +114,7 @@ fn entry(out: &mut Vec<u8>, event: &Event) {
     let (severity, level, value) = severity(event.severity);
     out.extend_from_slice(b"{\"timestamp\":");
     quoted(out, &created(event));
-    let _ = write!(out, ",\"severity\":\"{severity}\",\"insertId\":\"{}\"", event.id);
+    let _ = write!(out, ",\"severity\":\"{severity}\",\"insertId\":\"{}\"", event.id());
     let _ = write!(
         out,
         ",\"labels\":{{\"levelName\":\"{level}\",\"levelValue\":\"{value}\""

@@ -181,7 +181,7 @@ fn wrong(entry: &Value) -> Option<&'static str> {
 /// An entry of the fake's events, with its JSON.
 fn expected(event: &Event, severity: &str, level: &str, value: &str) -> Value {
     json!({
-        "timestamp": "2026-11-20T17:00:00.123Z", "severity": severity, "insertId": event.id.to_string(),
+        "timestamp": "2026-11-20T17:00:00.123Z", "severity": severity, "insertId": event.id().to_string(),
         "labels": {
             "levelName": level, "levelValue": value, "connector_type": "mysql, 8", "connection_id": "pipeline_7",
             "connection_name": "blog_7", "sync_id": "00000000-0000-0000-0000-000000000007",

@@ -119,7 +119,7 @@ pub(super) fn body(stream: &[u8], events: &[&Event]) -> Vec<u8> {
 /// `["1795194000123000000","{…}",{"level":"info",…}]`
 fn line(out: &mut Vec<u8>, nanos: i128, event: &Event) {
     let envelope = Labels::of(event);
-    let id = event.id.to_string();
+    let id = event.id().to_string();
     let metadata = [
         Some(("level", level(event.severity))),
         Some(("event", event.name.as_ref())),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::event::EventId;
 use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, open};
 use crate::sink::Parts;
 
@@ -378,7 +379,7 @@ fn a_full_body_is_within_what_loki_passes_on() {
     let text = r#"{"event":"a","created":"2026-11-20T17:00:00.000Z"}"#;
     let smallest = Event {
         name: "a".into(),
-        id: Uuid::nil(),
+        id: EventId::Known(Uuid::nil()),
         ..envelope(text, "c", 1_795_194_000_000)
     };
     // Loki adds what it thinks the level is.

@@ -45,7 +45,7 @@ fn headers(config: &Config, batch: &[Event]) -> HeaderMap {
     };
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if let (Encoding::Webhook, [event]) = (config.encoding, batch)
-        && let Ok(id) = HeaderValue::from_str(&event.id.to_string())
+        && let Ok(id) = HeaderValue::from_str(&event.id().to_string())
     {
         headers.insert(IDEMPOTENCY_KEY, id);
     }

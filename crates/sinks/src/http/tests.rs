@@ -51,7 +51,7 @@ async fn a_webhook_is_signed_as_fivetran_signs_it() {
     assert_eq!(sink.send(std::slice::from_ref(event)).await, Verdict::Delivered);
     let asked = fake.asked().pop().unwrap();
     assert_eq!(asked.body, event.text);
-    assert_eq!(asked.header("idempotency-key"), event.id.to_string());
+    assert_eq!(asked.header("idempotency-key"), event.id().to_string());
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"a secret");
     let signature = asked.header("x-fivetran-signature-256");
     assert_eq!((signature.len(), signature), (64, signature.to_lowercase().as_str()));

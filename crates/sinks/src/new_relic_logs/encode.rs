@@ -76,7 +76,7 @@ fn log(out: &mut Vec<u8>, event: &Event) {
         out,
         ",\"attributes\":{{\"level\":\"{}\",\"event_id\":\"{}\",\"event\":",
         level(event.severity),
-        event.id
+        event.id()
     );
     quoted(out, &event.name);
     for (name, value) in Labels::of(event).pairs() {

@@ -70,7 +70,8 @@ fn object(config: &Config, out: &mut Vec<u8>, event: &Event) {
     let _ = writeln!(
         out,
         ",\"fields\":{{\"event_id\":\"{}\",\"severity\":\"{}\"}}}}",
-        event.id, event.severity
+        event.id(),
+        event.severity
     );
 }
 

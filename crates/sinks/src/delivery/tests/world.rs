@@ -15,7 +15,7 @@ use crate::batch::Limits;
 use crate::dead_letter::tests::full_for;
 use crate::dead_letter::{Body, read};
 use crate::delivery::*;
-use crate::event::{Event, Ticket, Unit};
+use crate::event::{Event, EventId, Ticket, Unit};
 use crate::sink::{Fate, Later, Sending, Sink, Trying, Verdict};
 use crate::{batch, retry};
 
@@ -26,7 +26,7 @@ pub(super) fn event(number: u128, key: &str, size: usize) -> Event {
         key: key.into(),
         severity: Severity::Info,
         created_millis: 0,
-        id: Uuid::from_u128(number),
+        id: EventId::Known(Uuid::from_u128(number)),
     }
 }
 
@@ -134,7 +134,7 @@ impl Sink for Scripted {
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {
         Box::pin(async move {
-            let ids: Vec<u128> = batch.iter().map(|event| event.id.as_u128()).collect();
+            let ids: Vec<u128> = batch.iter().map(|event| event.id().as_u128()).collect();
             let keys: BTreeSet<Arc<str>> = batch.iter().map(|event| Arc::clone(&event.key)).collect();
             let number = {
                 let mut seen = self.seen();

@@ -5,8 +5,16 @@
 //! thread with more output than it should hold waits until its number is due. The one whose number is due never waits for another.
 
 use std::collections::BTreeMap;
-
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// More threads than this have little to do, and each takes memory.
+const MOST_THREADS_BY_DEFAULT: usize = 8;
+
+/// How many threads to work with, where nothing else is said: one a core, at most 8.
+pub fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_THREADS_BY_DEFAULT))
+}
 
 /// Where all threads write, in turn.
 pub struct Turns<W, P> {
@@ -74,11 +82,11 @@ impl<W: Send + 'static, P: Send + 'static> Turns<W, P> {
     /// # Errors
     ///
     /// [`Stopped`] when `write` gave back false, here or in another thread.
-    pub fn finish(&self, number: u64, piece: P, write: impl Fn(&mut W, &P) -> bool) -> Result<Option<P>, Stopped> {
+    pub fn finish(&self, number: u64, piece: P, write: impl Fn(&mut W, &mut P) -> bool) -> Result<Option<P>, Stopped> {
         let mut state = self.wait_while(|state| state.due != number && state.left.len() >= state.most_left)?;
         state.left.insert(number, piece);
-        while let Some(piece) = state.take_due() {
-            if !write(&mut state.writer, &piece) {
+        while let Some(mut piece) = state.take_due() {
+            if !write(&mut state.writer, &mut piece) {
                 self.stop(&mut state);
                 return Err(Stopped);
             }
@@ -103,9 +111,22 @@ impl<W: Send + 'static, P: Send + 'static> Turns<W, P> {
         self.done.notify_all();
     }
 
-    /// Says that a thread is done when dropped: also when it panics, and then stops the others.
-    pub fn thread(self: &Arc<Self>) -> Thread<W, P> {
-        Thread(Arc::clone(self))
+    /// Starts the threads; all do the same work. When one cannot be started, its share is the others'.
+    ///
+    /// # Errors
+    ///
+    /// When none can be started.
+    pub fn start(self: &Arc<Self>, threads: usize, work: impl Fn() + Clone + Send + 'static) -> io::Result<()> {
+        let mut started = Err(io::Error::other("no threads"));
+        for _ in 0..threads {
+            let (thread, work) = (Thread(Arc::clone(self)), work.clone());
+            let thread = std::thread::Builder::new().spawn(move || {
+                let _thread = thread;
+                work();
+            });
+            started = started.or(thread.map(drop));
+        }
+        started
     }
 
     /// Waits for the threads, or for the stop: a thread that waits for its input would not see that. Then `finish` has the
@@ -130,8 +151,8 @@ impl<W, P> State<W, P> {
     }
 }
 
-/// A thread at work.
-pub struct Thread<W: Send + 'static, P: Send + 'static>(Arc<Turns<W, P>>);
+/// A thread at work. Dropped, it says that the thread is done: also when it panics, and then it stops the others.
+struct Thread<W: Send + 'static, P: Send + 'static>(Arc<Turns<W, P>>);
 
 impl<W: Send + 'static, P: Send + 'static> Drop for Thread<W, P> {
     fn drop(&mut self) {
