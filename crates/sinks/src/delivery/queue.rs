@@ -14,6 +14,9 @@ use crate::event::{Event, Ticket, Unit};
 pub(super) use piece::{Batch, Lanes, Piece, Size, Tag};
 pub(super) use units::Complete;
 
+/// As long as there are no more lanes than this, those that are empty are kept: a key comes again, as a rule.
+const MOST_EMPTY: usize = 10_000;
+
 /// Events that wait. A key whose events are under way, or wait for another attempt, gives none to other batches.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
@@ -263,10 +266,11 @@ impl Queue {
                 self.ready.insert(head.tag.order, id);
                 self.free.add(lane.amount);
             }
-            None => {
+            None if self.by_key.len() > MOST_EMPTY => {
                 self.by_key.remove(&lane.key);
                 self.unused.push(id);
             }
+            None => {}
         }
     }
 
