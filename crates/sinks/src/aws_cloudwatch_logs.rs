@@ -27,7 +27,7 @@ use crate::batch::Limits;
 use crate::event::Event;
 use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, too_large};
 use crate::retry;
-use crate::sink::{Sending, Sink, Trying};
+use crate::sink::{NotBefore, Sending, Sink, Trying};
 
 /// The oldest events that any log group takes.
 const OLDEST: Duration = Duration::from_secs(14 * 86_400);
@@ -100,6 +100,10 @@ impl Sink for CloudWatchSink {
         }
         too_large("CloudWatch Logs", self.size(event), encode::MOST_BYTES)
             .or_else(|| self.config.age().refuses(self.config.too_old, event, now))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        self.config.age().not_before(event)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

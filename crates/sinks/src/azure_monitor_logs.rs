@@ -22,9 +22,9 @@ pub use config::Config;
 
 use crate::batch::Limits;
 use crate::event::Event;
-use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, Tls, Tokens};
+use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, Tokens};
 use crate::retry;
-use crate::sink::{Sending, Sink, Trying, Verdict};
+use crate::sink::{NotBefore, Sending, Sink, Trying, Verdict};
 
 /// How old and how new a row may be and keep its time.
 const AGE: AgeLimit = AgeLimit {
@@ -56,7 +56,7 @@ impl Service for Config {
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
         Ok(Arc::new(AzureSink {
-            client: Client::new(&Tls::default(), request.timeout(), vec![self.client_secret.clone()])?,
+            client: Client::new(&self.tls, request.timeout(), vec![self.client_secret.clone()])?,
             stream: request::stream(self)?,
             tokens: request::tokens(self, request::token_url(self)?),
             config: self.clone(),
@@ -93,6 +93,10 @@ impl Sink for AzureSink {
 
     fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         encode::refuses(event).or_else(|| AGE.refuses(self.config.too_old, event, now))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        AGE.not_before(event)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

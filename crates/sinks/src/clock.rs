@@ -13,7 +13,11 @@ pub(crate) fn now_millis() -> i64 {
 /// The time as `2026-11-20T17:00:00.000Z`.
 pub(crate) fn utc(time: SystemTime) -> String {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
-    let millis = i64::try_from(millis).unwrap_or(i64::MAX);
+    utc_of_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}
+
+/// A time in milliseconds since 1970 as `2026-11-20T17:00:00.000Z`.
+pub(crate) fn utc_of_millis(millis: i64) -> String {
     // The text is a time, so the error cannot be.
     Timestamp::parse("1970-01-01T00:00:00Z")
         .map_or_else(|_| String::new(), |epoch| epoch.plus_millis(millis).to_string())

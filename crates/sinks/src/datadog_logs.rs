@@ -21,9 +21,9 @@ pub use config::Config;
 
 use crate::batch::Limits;
 use crate::event::Event;
-use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, Tls, too_large};
+use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, too_large};
 use crate::retry;
-use crate::sink::{Sending, Sink, Trying, Verdict};
+use crate::sink::{NotBefore, Sending, Sink, Trying, Verdict};
 
 /// How old and how new a log may be.
 const AGE: AgeLimit = AgeLimit {
@@ -55,7 +55,7 @@ impl Service for Config {
 
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
         Ok(Arc::new(DatadogSink {
-            client: Client::new(&Tls::default(), request.timeout(), vec![self.api_key.clone()])?,
+            client: Client::new(&self.tls, request.timeout(), vec![self.api_key.clone()])?,
             intake: request::intake(self)?,
             validate: request::validate(self)?,
             config: self.clone(),
@@ -75,6 +75,10 @@ impl Sink for DatadogSink {
     fn refuses(&self, event: &Event, now: i64) -> Option<String> {
         too_large("Datadog", self.size(event), encode::MOST_BYTES_OF_ONE)
             .or_else(|| AGE.refuses(self.config.too_old, event, now))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        AGE.not_before(event)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

@@ -26,7 +26,7 @@ use crate::clock;
 use crate::event::Event;
 use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, too_large};
 use crate::retry;
-use crate::sink::{Sending, Sink, Trying, Verdict};
+use crate::sink::{NotBefore, Sending, Sink, Trying, Verdict};
 
 /// How old and how new a record may be. Dynatrace takes 24 hours; a minute of them is left for the way, since one record that is too old
 /// may have its whole batch refused.
@@ -88,6 +88,10 @@ impl Sink for DynatraceSink {
         }
         too_large("Dynatrace", self.size(event), encode::LIMITS.max_bytes)
             .or_else(|| AGE.refuses(self.config.too_old, event, now))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        AGE.not_before(event)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

@@ -24,9 +24,9 @@ pub use config::{Config, Resource};
 
 use crate::batch::Limits;
 use crate::event::Event;
-use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, Tls, Tokens, too_large};
+use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, Tokens, too_large};
 use crate::retry;
-use crate::sink::{Fate, Sending, Sink, Trying, Verdict};
+use crate::sink::{Fate, NotBefore, Sending, Sink, Trying, Verdict};
 use encode::Frame;
 use key::Key;
 
@@ -71,7 +71,7 @@ impl Service for Config {
         let mut secrets = key.secrets();
         secrets.extend(self.service_account_key.clone());
         Ok(Arc::new(GoogleSink {
-            client: Client::new(&Tls::default(), request.timeout(), secrets)?,
+            client: Client::new(&self.tls, request.timeout(), secrets)?,
             frame: Frame::new(self, project),
             write: request::address_of(self, &key)?,
             tokens: request::tokens(key),
@@ -110,6 +110,10 @@ impl Sink for GoogleSink {
         let size = self.size(event) + self.frame.size();
         too_large("Google Cloud Logging", size, encode::MOST_BYTES_OF_ONE)
             .or_else(|| self.config.age().refuses(self.config.too_old, event, now))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        self.config.age().not_before(event)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

@@ -10,7 +10,7 @@
 //! - **A push spans less than an hour,** and its lines are in the order of their times. So all of it can be sent again: none of it is too far
 //!   behind the rest, and lines that Loki has it recognises by their time, text and metadata, which never change.
 //! - **400 says that something is refused**, in words that do not say which line, and the others are stored: each is sent again alone. What is
-//!   known to be refused is found before: lines that are too long, too old, or too new.
+//!   known to be refused is found before: lines that are too long or too old; those that are too new wait.
 //!
 //! What no answer tells: a server with `max_line_size_truncate` cuts longer lines, and one whose ingestion is blocked with the status 200 drops
 //! everything, both with 204. A server that divides a stream of more than 1.5 MB a second into shards reports of the last of them only.
@@ -33,7 +33,7 @@ use crate::batch::Limits;
 use crate::event::Event;
 use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, too_large};
 use crate::retry;
-use crate::sink::{Fate, Sending, Sink, Trying, Verdict};
+use crate::sink::{Fate, NotBefore, Sending, Sink, Trying, Verdict};
 
 /// How far in the future a line may be: `creation_grace_period`.
 const FUTURE: Duration = Duration::from_secs(600);
@@ -93,6 +93,10 @@ impl Sink for LokiSink {
             .or_else(|| self.config.age().refuses(self.config.too_old, event, now))
     }
 
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        self.config.age().not_before(event)
+    }
+
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {
         Box::pin(async move {
             let (stream, is_in_it) = encode::first_stream(&self.config, batch);
@@ -107,11 +111,16 @@ impl Sink for LokiSink {
                 Ok(answer) => respond::verdict(&answer, lines.len(), bytes),
                 Err(later) => Verdict::Retry(later),
             };
-            if verdict == Verdict::Delivered && lines.len() < batch.len() {
-                let fate = |is_in| if is_in { Fate::Delivered } else { Fate::Untried };
-                return Verdict::Each(is_in_it.into_iter().map(fate).collect());
+            let fate = match &verdict {
+                Verdict::Delivered => Fate::Delivered,
+                Verdict::Retry(later) => Fate::Retry(later.clone()),
+                _ => return verdict,
+            };
+            if lines.len() == batch.len() {
+                return verdict;
             }
-            verdict
+            let fate = |is_in| if is_in { fate.clone() } else { Fate::Untried };
+            Verdict::Each(is_in_it.into_iter().map(fate).collect())
         })
     }
 

@@ -23,9 +23,9 @@ pub use config::{Config, Region};
 
 use crate::batch::Limits;
 use crate::event::Event;
-use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, Tls, too_large};
+use crate::exchange::{AgeLimit, Client, OpenError, Problem, Service, too_large};
 use crate::retry;
-use crate::sink::{Sending, Sink, Trying, Verdict};
+use crate::sink::{NotBefore, Sending, Sink, Trying, Verdict};
 
 /// How old and how new a log may be.
 const AGE: AgeLimit = AgeLimit {
@@ -57,7 +57,7 @@ impl Service for Config {
     fn open(&self, request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
         let ingest = request::ingest(self)?;
         Ok(Arc::new(NewRelicSink {
-            client: Client::new(&Tls::default(), request.timeout(), vec![self.license_key.clone()])?,
+            client: Client::new(&self.tls, request.timeout(), vec![self.license_key.clone()])?,
             ingest,
             config: self.clone(),
         }))
@@ -77,6 +77,10 @@ impl Sink for NewRelicSink {
         too_large("New Relic", event.text.len(), encode::MOST_BYTES_OF_MESSAGE)
             .or_else(|| too_large("New Relic", self.size(event), self.limits().max_bytes))
             .or_else(|| AGE.refuses(self.config.too_old, event, now))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        AGE.not_before(event)
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {

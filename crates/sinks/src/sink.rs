@@ -31,6 +31,11 @@ pub trait Sink: Send + Sync + 'static {
         None
     }
 
+    /// Before when an event must not be sent, if so, in milliseconds since 1970, and why: it waits, and holds up its key.
+    fn not_before(&self, _event: &Event) -> Option<NotBefore> {
+        None
+    }
+
     /// Sends a batch once. It must say [`Verdict::Delivered`] only of what the service has promised to keep: an answer read in full, a delivery report, an fsync.
     ///
     /// Dropping the future must leave nothing half done that a later call does not mend.
@@ -43,6 +48,15 @@ pub trait Sink: Send + Sync + 'static {
     fn close(&self) -> Trying<'_> {
         Box::pin(async { Ok(()) })
     }
+}
+
+/// When an event may be sent, and why not sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotBefore {
+    /// In milliseconds since 1970.
+    pub millis: i64,
+    /// How far ahead of its clock the service takes events, and whose limit it is.
+    pub limit: (Duration, &'static str),
 }
 
 /// What became of a batch.
@@ -67,8 +81,10 @@ pub enum Verdict {
 /// How a batch is divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// Into halves.
+    /// Into halves, because of something in it.
     Halves,
+    /// Into halves, because it is too large: the next ones are smaller from the beginning.
+    Smaller,
     /// Each event alone.
     Singles,
 }

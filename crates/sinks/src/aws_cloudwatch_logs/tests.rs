@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::clock;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, before_sending, config, event, open};
 use crate::sink::{Fate, Parts, Verdict};
 
 const ID: &str = "AKIDEXAMPLE";
@@ -266,7 +266,7 @@ async fn limits_are_kept_exactly() {
         assert_eq!(event.text.len(), bytes);
         event
     };
-    let divided = |verdict: Verdict| matches!(verdict, Verdict::Divide(Parts::Halves, _));
+    let divided = |verdict: Verdict| matches!(verdict, Verdict::Divide(Parts::Halves | Parts::Smaller, _));
     let now = clock::now_millis();
     for (of_second, is_too_large) in [(524_262, false), (524_263, true)] {
         let events = [sized(524_262, now), sized(of_second, now)];
@@ -304,14 +304,13 @@ fn what_would_be_refused_is_refused_before() {
         (json!({"max_age_secs": 7 * 86_400}), 7 * 24 * hour),
     ] {
         let sink = settings(max_age);
-        for (created, is_refused) in [
-            (-oldest, false),
-            (-oldest - 1, true),
-            (2 * hour, false),
-            (2 * hour + 1, true),
+        for (created, fate) in [
+            (-oldest, "sent"),
+            (-oldest - 1, "refused"),
+            (2 * hour, "sent"),
+            (2 * hour + 1, "waits"),
         ] {
-            let refused = sink.refuses(&event(1, now + created, Severity::Info), now);
-            assert_eq!(refused.is_some(), is_refused, "{created}: {refused:?}");
+            assert_eq!(before_sending(&*sink, now + created, now), fate, "{created}");
         }
     }
     let sent = settings(json!({"too_old": "send"}));
@@ -422,7 +421,7 @@ async fn what_cannot_be_made_makes_no_dead_letters() {
 #[tokio::test]
 async fn its_answers_have_consequences() {
     let retry = |verdict: &Verdict| matches!(verdict, Verdict::Retry(_));
-    let divide = |verdict: &Verdict| matches!(verdict, Verdict::Divide(Parts::Halves, _));
+    let divide = |verdict: &Verdict| matches!(verdict, Verdict::Divide(Parts::Halves | Parts::Smaller, _));
     let delivered = |verdict: &Verdict| *verdict == Verdict::Delivered;
     fn stop(part: &'static str) -> impl Fn(&Verdict) -> bool {
         move |verdict| matches!(verdict, Verdict::Stop(reason) if reason.contains(part))

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::request;
-use crate::exchange::{Compression, Problem, TooOld};
+use crate::exchange::{Compression, Problem, Tls, TooOld};
 use crate::secret::Secret;
 
 /// A sink of type `azure_monitor_logs`: Azure Monitor's logs.
@@ -35,6 +35,10 @@ pub struct Config {
     /// How bodies are compressed: `none` or `gzip`.
     #[serde(default)]
     pub compression: Compression,
+    /// Whom to trust, and how to show who asks.
+    #[serde(default)]
+    #[schemars(schema_with = "Tls::json_schema")]
+    pub tls: Tls,
 }
 
 fn authority() -> String {
@@ -80,6 +84,7 @@ impl Config {
         if self.compression == Compression::Zstd {
             wrong("compression", "Azure Monitor takes `none` and `gzip`");
         }
+        problems.extend(self.tls.problems());
         problems
     }
 }

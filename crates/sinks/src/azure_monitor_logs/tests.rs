@@ -6,7 +6,7 @@ use logferry_model::Severity;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, before_sending, config, event, open};
 use crate::sink::Parts;
 
 const RULE: &str = "dcr-00000000000000000000000000000007";
@@ -183,7 +183,10 @@ async fn a_batch_of_the_largest_size_is_taken() {
     assert_eq!(fake.asked().pop().unwrap().body.len(), 1_048_576);
     lengthen(&mut events[0], 1);
     let beyond = sink.send(&events).await;
-    assert!(matches!(beyond, Verdict::Divide(Parts::Halves, _)), "{beyond:?}");
+    assert!(
+        matches!(beyond, Verdict::Divide(Parts::Halves | Parts::Smaller, _)),
+        "{beyond:?}"
+    );
 }
 
 #[tokio::test]
@@ -262,7 +265,7 @@ async fn its_answers_have_consequences() {
     for status in [400, 413] {
         let verdict = verdict_of("none", status, 204, &[]).await;
         assert!(
-            matches!(verdict, Verdict::Divide(Parts::Halves, _)),
+            matches!(verdict, Verdict::Divide(Parts::Halves | Parts::Smaller, _)),
             "{status}: {verdict:?}"
         );
     }
@@ -283,9 +286,13 @@ fn what_it_would_cut_or_restamp_is_refused_before() {
     let sink = sink("https://example.com");
     let now = 1_795_194_000_000;
     let day = 86_400_000;
-    let refused = |created: i64| sink.refuses(&event(1, now + created, Severity::Info), now);
-    for (created, is_refused) in [(-2 * day, false), (-2 * day - 1, true), (day, false), (day + 1, true)] {
-        assert_eq!(refused(created).is_some(), is_refused, "{created}");
+    for (created, fate) in [
+        (-2 * day, "sent"),
+        (-2 * day - 1, "refused"),
+        (day, "sent"),
+        (day + 1, "waits"),
+    ] {
+        assert_eq!(before_sending(&*sink, now + created, now), fate, "{created}");
     }
     let of = |prefix: &str, length: usize| {
         let mut event = event(1, now, Severity::Info);

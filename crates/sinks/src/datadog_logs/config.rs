@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::request;
-use crate::exchange::{Compression, Problem, TooOld, header_value};
+use crate::exchange::{Compression, Problem, Tls, TooOld, header_value};
 use crate::secret::Secret;
 
 /// A sink of type `datadog_logs`: Datadog's logs.
@@ -42,6 +42,10 @@ pub struct Config {
     /// How bodies are compressed: `none` or `gzip`.
     #[serde(default = "compression")]
     pub compression: Compression,
+    /// Whom to trust, and how to show who asks.
+    #[serde(default)]
+    #[schemars(schema_with = "Tls::json_schema")]
+    pub tls: Tls,
 }
 
 fn site() -> String {
@@ -71,6 +75,7 @@ impl Config {
         {
             problems.push(Problem::new("tags", "a tag cannot have a comma in it"));
         }
+        problems.extend(self.tls.problems());
         problems
     }
 }

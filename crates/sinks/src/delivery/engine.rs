@@ -2,6 +2,8 @@
 
 mod answers;
 mod concurrency;
+mod size;
+mod sorting;
 
 use std::sync::Arc;
 
@@ -12,17 +14,16 @@ use tracing::{info, warn};
 use super::queue::{Batch, Complete, Piece, Queue, Tag};
 use super::report::{GivenUp, Report, Settled};
 use super::{Drained, Inbox, Shared, State};
-use crate::batch::Bounds;
-use crate::clock;
 use crate::dead_letter::{DeadLetters, Letter};
 use crate::sink::{Sink, Verdict};
 use crate::{batch, retry};
 use concurrency::Concurrency;
+use size::Size;
 
 pub(super) struct Engine {
     name: Arc<str>,
     sink: Arc<dyn Sink>,
-    batch: Bounds,
+    size: Size,
     retry: retry::Settings,
     concurrency: Concurrency,
     letters: DeadLetters,
@@ -72,7 +73,7 @@ impl Engine {
         Engine {
             name,
             sink,
-            batch: batch.within(&limits),
+            size: Size::within(batch.within(&limits)),
             retry,
             concurrency: Concurrency::up_to(concurrency),
             letters,
@@ -138,7 +139,7 @@ impl Engine {
         while self.has_slot()
             && let Some(batch) = self
                 .queue
-                .batch(&self.batch, now, is_complete, &|event| self.sink.size(event))
+                .batch(&self.size.now(), now, is_complete, &|event| self.sink.size(event))
         {
             let Some(batch) = self.sort_out(batch) else { continue };
             let (sink, events) = (Arc::clone(&self.sink), Arc::clone(&batch.events));
@@ -150,32 +151,11 @@ impl Engine {
         }
     }
 
-    /// Takes those out of a batch that must not be sent.
-    fn sort_out(&mut self, batch: Batch) -> Option<Batch> {
-        let now = clock::now_millis();
-        let refuses = |event: &_| self.sink.refuses(event, now);
-        if !batch.events.iter().any(|event| refuses(event).is_some()) {
-            return Some(batch);
-        }
-        let lanes = batch.lanes();
-        let (mut good, mut refused) = (Vec::new(), Vec::new());
-        for piece in batch.into_singles(&|event| self.sink.size(event)) {
-            match piece.events.first().and_then(refuses) {
-                Some(reason) => refused.push((piece, reason)),
-                None => good.push(piece),
-            }
-        }
-        let good = Batch::of(good);
-        self.queue.release(&lanes.without(&good.lanes()), Vec::new(), None);
-        self.keep(refused);
-        (!good.tags.is_empty()).then_some(good)
-    }
-
     /// When there will be something to do by itself. While all slots are taken, the end of a task comes first.
     fn next_due(&self) -> Option<Instant> {
         match self.gate {
             Some(gate) => Some(gate),
-            None if self.has_slot() => self.queue.next_due(&self.batch),
+            None if self.has_slot() => self.queue.next_due(&self.size.now()),
             None => None,
         }
     }

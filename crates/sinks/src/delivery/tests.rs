@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::batch::Limits;
+use crate::clock;
 use crate::event::Event;
 use crate::sink::{Fate, Parts, Verdict};
 use world::*;
@@ -114,6 +115,22 @@ async fn rule_12_what_is_tried_again_stays_at_the_head_of_its_key() {
     // Of the partial acceptance, 4 is left; its key waits, the other goes on.
     let batches: [&[u128]; 5] = [&[1, 2, 3, 4], &[1, 2, 3, 4], &[5, 6], &[5, 6], &[4, 7, 8]];
     assert_eq!(world.sink.requests(), batches);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rule_12_what_is_ahead_of_the_clock_waits_with_what_follows_it() {
+    let world = World::new(Scripted::strict(), at_most(10), concurrently(1));
+    let early = |number| Event {
+        created_millis: clock::now_millis() + 200,
+        ..event(number, "a", 1)
+    };
+    let units = [event(1, "a", 1), early(2), event(3, "b", 1), event(4, "a", 1)].map(|event| vec![event]);
+    let units = (1..).zip(units).map(|(record, events)| unit(record, events));
+    world.push(units.collect()).await;
+    world.drain(100_000).await;
+    let batches: [&[u128]; 2] = [&[1, 3], &[2, 4]];
+    assert_eq!(world.sink.requests(), batches);
+    assert_eq!(world.letters(), [0_u128; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -419,7 +436,7 @@ proptest! {
                 let asked = |random: &mut fastrand::Rng| later(random.bool().then(|| random.u64(0..50)));
                 let verdict = match random.u8(0..10) {
                     0..5 => Verdict::Delivered,
-                    5 => Verdict::Divide(if random.bool() { Parts::Halves } else { Parts::Singles }, "too large".to_owned()),
+                    5 => Verdict::Divide(random.choice([Parts::Halves, Parts::Smaller, Parts::Singles]).unwrap_or(Parts::Halves), "too large".to_owned()),
                     6 | 7 => Verdict::Retry(asked(&mut random)),
                     _ => Verdict::Each(ids.iter().map(|_| match random.u8(0..4) {
                         0 => Fate::Rejected("refused".to_owned()),

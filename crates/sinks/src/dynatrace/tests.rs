@@ -6,7 +6,7 @@ use logferry_model::{Severity, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, config, event, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, before_sending, config, event, open};
 use crate::sink::{Fate, Later, Parts};
 
 const NOW: i64 = 1_795_194_000_123;
@@ -181,7 +181,7 @@ async fn its_answers_have_consequences() {
                 (Verdict::Retry(Later { after, .. }), None) => {
                     expected == "retry" && *after == Some(Duration::from_secs(7))
                 }
-                (Verdict::Divide(Parts::Halves, _), None) => expected == "divide",
+                (Verdict::Divide(Parts::Halves | Parts::Smaller, _), None) => expected == "divide",
                 _ => false,
             };
             assert!(is_as_expected, "{status}: {verdict:?}");
@@ -238,14 +238,13 @@ async fn a_test_says_what_is_wrong_with_an_access_token() {
 #[test]
 fn what_it_would_cut_or_refuse_is_refused_before() {
     let sink = open::<Config>(json!({"endpoint": "https://a.live.dynatrace.com", "api_token": ACCESS}));
-    let refused = |created: i64| sink.refuses(&event(1, NOW + created, Severity::Info), NOW);
-    for (created, is_refused) in [
-        (-24 * HOUR + 60_000, false),
-        (-24 * HOUR + 59_999, true),
-        (600_000, false),
-        (600_001, true),
+    for (created, fate) in [
+        (-24 * HOUR + 60_000, "sent"),
+        (-24 * HOUR + 59_999, "refused"),
+        (600_000, "sent"),
+        (600_001, "waits"),
     ] {
-        assert_eq!(refused(created).is_some(), is_refused, "{created}");
+        assert_eq!(before_sending(&*sink, NOW + created, NOW), fate, "{created}");
     }
     let of = |bytes: usize| {
         let mut event = event(1, NOW, Severity::Info);
@@ -258,7 +257,7 @@ fn what_it_would_cut_or_refuse_is_refused_before() {
     let sent = json!({"endpoint": "https://a.live.dynatrace.com", "api_token": ACCESS, "too_old": "send"});
     let sent = open::<Config>(sent);
     assert_eq!(sent.refuses(&event(1, 0, Severity::Info), NOW), None);
-    assert!(sent.refuses(&event(1, NOW + 600_001, Severity::Info), NOW).is_some());
+    assert_eq!(before_sending(&*sent, NOW + 600_001, NOW), "waits");
 }
 
 #[tokio::test]
@@ -277,7 +276,10 @@ async fn a_body_has_as_much_as_dynatrace_takes_and_no_more() {
     event.text = "x".repeat(room + 1).into();
     assert!(sink.refuses(&event, NOW).is_some());
     let too_large = sink.send(&[event]).await;
-    assert!(matches!(too_large, Verdict::Divide(Parts::Halves, _)), "{too_large:?}");
+    assert!(
+        matches!(too_large, Verdict::Divide(Parts::Halves | Parts::Smaller, _)),
+        "{too_large:?}"
+    );
 }
 
 #[test]

@@ -98,7 +98,8 @@ impl Answer {
             500..=599 => Verdict::Retry(self.later()),
             401 | 403 => Verdict::Stop(format!("{words} (look at {who})")),
             // Something in the batch; who is innocent passes in another part.
-            400 | 409 | 413 | 422 => Verdict::Divide(Parts::Halves, words),
+            413 => Verdict::Divide(Parts::Smaller, words),
+            400 | 409 | 422 => Verdict::Divide(Parts::Halves, words),
             300..=399 => {
                 let to = self.headers.get(LOCATION).and_then(|to| to.to_str().ok());
                 // What stands behind the question mark may be a secret.

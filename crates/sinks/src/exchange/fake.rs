@@ -168,3 +168,13 @@ pub(crate) fn grown(sink: &dyn Sink, mut event: Event, size: usize) -> Event {
     event.text = "x".repeat(size - sink.size(&event)).into();
     event
 }
+
+/// What becomes of an event that was created then, before anything is sent.
+pub(crate) fn before_sending(sink: &dyn Sink, created: i64, now: i64) -> &'static str {
+    let event = event(1, created, Severity::Info);
+    match sink.not_before(&event) {
+        _ if sink.refuses(&event, now).is_some() => "refused",
+        Some(not_before) if not_before.millis > now => "waits",
+        _ => "sent",
+    }
+}

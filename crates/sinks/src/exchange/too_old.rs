@@ -1,12 +1,13 @@
 //! Events that a service does not take: too old, too new, too large. They are known before they are sent.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::event::Event;
+use crate::sink::NotBefore;
 
 /// What becomes of an event that is older than the service takes. Its time is never changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -40,27 +41,24 @@ impl AgeLimit {
     pub(crate) fn refuses(&self, too_old: TooOld, event: &Event, now: i64) -> Option<String> {
         let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let age = now.saturating_sub(event.created_millis);
-        let created = u64::try_from(event.created_millis).unwrap_or_default();
-        let created = || clock::utc(UNIX_EPOCH + Duration::from_millis(created));
-        if age > millis(self.past) && too_old == TooOld::DeadLetter {
-            let past = days(self.past);
-            return Some(format!(
-                "too old: created {}, and {} takes what is {past} old at most",
-                created(),
-                self.whose
-            ));
-        }
-        match self.future {
-            Some(future) if age < -millis(future) => {
-                let future = days(future);
-                Some(format!(
-                    "too new: created {}, and {} takes what is {future} ahead at most",
-                    created(),
-                    self.whose
-                ))
-            }
-            _ => None,
-        }
+        (age > millis(self.past) && too_old == TooOld::DeadLetter).then(|| {
+            format!(
+                "too old: created {}, and {} takes what is {} old at most",
+                clock::utc_of_millis(event.created_millis),
+                self.whose,
+                days(self.past)
+            )
+        })
+    }
+
+    /// Before when an event is not sent, because it would be too far in the future.
+    pub(crate) fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        let future = self.future?;
+        let millis = i64::try_from(future.as_millis()).unwrap_or(i64::MAX);
+        Some(NotBefore {
+            millis: event.created_millis.saturating_sub(millis),
+            limit: (future, self.whose),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encode::OWN_LABELS;
 use super::key::Key;
-use crate::exchange::{Compression, Problem, TooOld, address};
+use crate::exchange::{Compression, Problem, Tls, TooOld, address};
 use crate::secret::Secret;
 
 /// Most labels of an entry (quotas of Cloud Logging).
@@ -60,6 +60,10 @@ pub struct Config {
     /// How bodies are compressed: `none` or `gzip`.
     #[serde(default)]
     pub compression: Compression,
+    /// Whom to trust, and how to show who asks.
+    #[serde(default)]
+    #[schemars(schema_with = "Tls::json_schema")]
+    pub tls: Tls,
 }
 
 /// The `resource` table: the monitored resource that entries are said to come from.
@@ -128,6 +132,7 @@ impl Config {
             problems.extend(address("endpoint", endpoint).err());
         }
         problems.extend(self.problem_of_key());
+        problems.extend(self.tls.problems());
         problems
     }
 

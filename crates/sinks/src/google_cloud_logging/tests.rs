@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::clock;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, grown, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, before_sending, config, event, grown, open};
 use crate::sink::{Later, Parts};
 
 static KEY: LazyLock<KeyPair> = LazyLock::new(|| KeyPair::generate(KeySize::Rsa2048).unwrap());
@@ -404,7 +404,7 @@ async fn its_answers_have_consequences() {
     for (status, body) in [(400, error(400)), (400, errors(json!({}))), (400, json!("no JSON"))] {
         let verdict = verdict_of(status, body).await;
         assert!(
-            matches!(verdict, Verdict::Divide(Parts::Halves, _)),
+            matches!(verdict, Verdict::Divide(Parts::Halves | Parts::Smaller, _)),
             "{status}: {verdict:?}"
         );
     }
@@ -451,9 +451,13 @@ fn what_it_would_not_keep_is_refused_before() {
     let now = 1_795_194_000_000;
     let day = 86_400_000;
     let frame = 8_000_000 - sink.limits().max_bytes;
-    let refused = |created: i64| sink.refuses(&event(1, now + created, Severity::Info), now);
-    for (created, is_refused) in [(-30 * day, false), (-30 * day - 1, true), (day, false), (day + 1, true)] {
-        assert_eq!(refused(created).is_some(), is_refused, "{created}");
+    for (created, fate) in [
+        (-30 * day, "sent"),
+        (-30 * day - 1, "refused"),
+        (day, "sent"),
+        (day + 1, "waits"),
+    ] {
+        assert_eq!(before_sending(&*sink, now + created, now), fate, "{created}");
     }
     let of = |size: usize| grown(&*sink, event(1, now, Severity::Info), size - frame);
     assert_eq!(sink.refuses(&of(262_144), now), None);

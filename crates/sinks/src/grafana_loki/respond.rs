@@ -38,9 +38,9 @@ pub(super) fn verdict(answer: &Answer, lines: usize, bytes: usize) -> Verdict {
             Some((_, at)) => stop(at),
             None => Verdict::Divide(Parts::Singles, words),
         },
-        429 if lines > 1 && limit(body).is_some_and(|limit| bytes > limit) => Verdict::Divide(Parts::Halves, words),
+        429 if lines > 1 && limit(body).is_some_and(|limit| bytes > limit) => Verdict::Divide(Parts::Smaller, words),
         500 if body.contains("ResourceExhausted") && body.contains("larger than max") => {
-            Verdict::Divide(Parts::Halves, words)
+            Verdict::Divide(Parts::Smaller, words)
         }
         _ => answer.verdict(WHO, WHAT),
     }

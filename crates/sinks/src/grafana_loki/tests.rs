@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::event::EventId;
-use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, config, event, open};
+use crate::exchange::fake::{Answered, Asked, Fake, answered, batch, before_sending, config, event, open};
 use crate::sink::Parts;
 
 const USER: &str = "Basic MTIzNDU2OnRva2Vu";
@@ -197,7 +197,7 @@ async fn its_answers_have_consequences() {
         "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5000000 vs. 4194304)\n";
     let too_far =
         "entry with timestamp 2026-11-20 ignored, reason: 'entry too far behind, entry timestamp is: 2026-11-20";
-    let halves = "Divide(Halves";
+    let smaller = "Divide(Smaller";
     let singles = "Divide(Singles";
     for (status, words, of_two, of_one) in [
         (204, "", "Delivered", "Delivered"),
@@ -254,12 +254,12 @@ async fn its_answers_have_consequences() {
         (405, "", "Stop `endpoint`", "Stop `endpoint`"),
         (301, "", "Stop `endpoint`", "Stop `endpoint`"),
         (408, "", "Retry", "Retry"),
-        (413, "<html>Request Entity Too Large</html>", halves, halves),
+        (413, "<html>Request Entity Too Large</html>", smaller, smaller),
         (429, &rate("4194304 bytes"), "Retry", "Retry"),
-        (429, &rate("1000 bytes"), halves, "Retry"),
-        (429, stream_rate, halves, "Retry"),
+        (429, &rate("1000 bytes"), smaller, "Retry"),
+        (429, stream_rate, smaller, "Retry"),
         (429, "maximum active stream limit exceeded", "Retry", "Retry"),
-        (500, larger, halves, halves),
+        (500, larger, smaller, smaller),
         (500, "rpc error: code = Unavailable", "Retry", "Retry"),
         (
             503,
@@ -351,13 +351,13 @@ fn what_it_would_refuse_is_refused_before() {
     let now = 1_795_194_000_000;
     let day = 86_400_000;
     let refused = |sink: &Arc<dyn Sink>, created: i64| sink.refuses(&event(1, created, Severity::Info), now);
-    for (created, is_refused) in [
-        (-7 * day, false),
-        (-7 * day - 1, true),
-        (600_000, false),
-        (600_001, true),
+    for (created, fate) in [
+        (-7 * day, "sent"),
+        (-7 * day - 1, "refused"),
+        (600_000, "sent"),
+        (600_001, "waits"),
     ] {
-        assert_eq!(refused(&sink, now + created).is_some(), is_refused, "{created}");
+        assert_eq!(before_sending(&*sink, now + created, now), fate, "{created}");
     }
     let sent = open::<Config>(with(&good, "too_old", json!("send")));
     assert_eq!(refused(&sent, 0), None);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{encode, request};
-use crate::exchange::{Compression, Problem, TooOld, header_value};
+use crate::exchange::{Compression, Problem, Tls, TooOld, header_value};
 use crate::secret::Secret;
 
 /// A sink of type `new_relic_logs`: New Relic's logs.
@@ -31,6 +31,10 @@ pub struct Config {
     /// How bodies are compressed: `none` or `gzip`.
     #[serde(default = "compression")]
     pub compression: Compression,
+    /// Whom to trust, and how to show who asks.
+    #[serde(default)]
+    #[schemars(schema_with = "Tls::json_schema")]
+    pub tls: Tls,
 }
 
 /// Where an account of New Relic is.
@@ -93,6 +97,7 @@ impl Config {
             problems.push(Problem::new("compression", "New Relic takes `none` and `gzip`"));
         }
         problems.extend(self.wrong_attributes().map(|wrong| Problem::new("attributes", wrong)));
+        problems.extend(self.tls.problems());
         problems
     }
 

@@ -122,7 +122,7 @@ fn short(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Delivered => "delivered".to_owned(),
         Verdict::Retry(_) => "retry".to_owned(),
-        Verdict::Divide(Parts::Halves, _) => "divide".to_owned(),
+        Verdict::Divide(Parts::Halves | Parts::Smaller, _) => "divide".to_owned(),
         Verdict::Each(fates) => fates.iter().map(fate).collect(),
         Verdict::Stop(reason) => {
             let at = reason.split("(look at `").nth(1).unwrap();

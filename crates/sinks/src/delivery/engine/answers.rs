@@ -7,7 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::{Engine, ReaderGone};
 use crate::clock;
-use crate::delivery::queue::{Batch, Piece};
+use crate::delivery::queue::{Batch, Lanes, Piece};
 use crate::delivery::report::Retrying;
 use crate::event::Event;
 use crate::sink::{Fate, Later, Parts, Verdict};
@@ -29,7 +29,7 @@ impl Engine {
                 self.queue.release(&batch.lanes(), Vec::new(), None);
                 self.delivered(&batch.tags, bytes_of(&batch.events));
             }
-            Verdict::Retry(later) => self.failed(batch, round, &later),
+            Verdict::Retry(later) => self.failed(batch.lanes(), batch.into_pieces(), Vec::new(), round, &later),
             Verdict::Divide(_, reason) if batch.events.len() <= 1 => {
                 self.queue.release(&batch.lanes(), Vec::new(), None);
                 let pieces = batch.into_pieces().into_iter();
@@ -38,8 +38,11 @@ impl Engine {
             Verdict::Divide(parts, reason) => {
                 let events = batch.events.len();
                 debug!(sink = %self.name, events, reason, "the batch is not taken and goes in parts");
+                if parts == Parts::Smaller {
+                    self.size.shrink(batch.size());
+                }
                 let at_most = match parts {
-                    Parts::Halves => events.div_ceil(2),
+                    Parts::Halves | Parts::Smaller => events.div_ceil(2),
                     Parts::Singles => 1,
                 };
                 let lanes = batch.lanes();
@@ -53,7 +56,8 @@ impl Engine {
                     fates.len(),
                     batch.events.len()
                 );
-                self.failed(batch, round, &Later { reason, after: None });
+                let later = Later { reason, after: None };
+                self.failed(batch.lanes(), batch.into_pieces(), Vec::new(), round, &later);
             }
             Verdict::Each(fates) => self.each(batch, round, fates),
             Verdict::Stop(reason) => self.stopped(batch, &reason),
@@ -69,15 +73,13 @@ impl Engine {
         self.report.stopped(reason);
     }
 
-    /// None of the batch is delivered: it goes back to the heads of its lanes, and the sink rests.
+    /// None of the batch is delivered: it goes back to the heads of its lanes, with what the service did not look at, and the sink rests.
     ///
     /// What fails again and again may be to blame itself: other lanes go before it then, and once these were delivered meanwhile, it goes in
     /// smaller parts and holds up its own lanes alone.
-    fn failed(&mut self, batch: Batch, round: u64, later: &Later) {
-        let lanes = batch.lanes();
-        let is_alone = batch.events.len() == 1;
-        let half = batch.events.len().div_ceil(2);
-        let mut pieces = batch.into_pieces();
+    fn failed(&mut self, lanes: Lanes, mut pieces: Vec<Piece>, untried: Vec<Piece>, round: u64, later: &Later) {
+        let all = events_of(&pieces);
+        let (is_alone, half) = (all == 1, all.div_ceil(2));
         let (mut failures, mut others_pass) = (0, false);
         for Piece { tag, .. } in &mut pieces {
             tag.failures = tag.failures.saturating_add(1);
@@ -99,6 +101,8 @@ impl Engine {
             .filter(is_exhausted)
             .for_each(|piece| piece.tag.at_most = 1);
         let events = events_of(&again);
+        again.extend(untried);
+        again.sort_by_key(|piece| piece.tag.order());
         if is_to_blame {
             let wait = self.retry.wait(failures, later.after, fastrand::f64());
             self.queue.release(&lanes, again, Instant::now().checked_add(wait));
@@ -136,15 +140,15 @@ impl Engine {
 
     /// Some of the batch is delivered. What is to be tried again waits alone; it holds up its lanes, not the sink.
     fn each(&mut self, batch: Batch, round: u64, fates: Vec<Fate>) {
-        if let Some(Fate::Retry(first)) = fates.first()
-            && fates.iter().all(|fate| matches!(fate, Fate::Retry(_)))
-        {
-            let reason = first.reason.clone();
-            let after = fates.iter().filter_map(asked).max();
-            return self.failed(batch, round, &Later { reason, after });
+        let lanes = batch.lanes();
+        if let Some(later) = nothing_but_failures(&fates) {
+            let size = |event: &Event| self.sink.size(event);
+            let singles = batch.into_singles(&size).zip(fates);
+            let (failed, untried): (Vec<_>, Vec<_>) = singles.partition(|(_, fate)| matches!(fate, Fate::Retry(_)));
+            let pieces = |singles: Vec<(Piece, Fate)>| singles.into_iter().map(|(piece, _)| piece).collect();
+            return self.failed(lanes, pieces(failed), pieces(untried), round, &later);
         }
         self.recovered(round);
-        let lanes = batch.lanes();
         let (mut delivered, mut bytes, mut refused, mut again) = (Vec::new(), 0, Vec::new(), Vec::new());
         let (mut failures, mut after, mut why) = (0, None, None);
         for (mut piece, fate) in batch.into_singles(&|event| self.sink.size(event)).zip(fates) {
@@ -183,13 +187,14 @@ impl Engine {
     fn recovered(&mut self, round: u64) {
         self.deliveries += 1;
         self.concurrency.grow();
+        self.size.grow();
         if round == self.round && self.failures > 0 {
             info!(sink = %self.name, failures = self.failures, "delivers again");
             self.failures = 0;
         }
     }
 
-    fn retrying(&self, reason: &str, events: usize, wait: Duration) {
+    pub(super) fn retrying(&self, reason: &str, events: usize, wait: Duration) {
         let until = SystemTime::now() + wait;
         warn!(sink = %self.name, events, wait_secs = wait.as_secs_f32(), until = clock::utc(until), "delivery failed and is tried again: {reason}");
         self.report.retrying(&Retrying {
@@ -201,11 +206,20 @@ impl Engine {
     }
 }
 
-fn asked(fate: &Fate) -> Option<Duration> {
-    match fate {
-        Fate::Retry(later) => later.after,
-        _ => None,
+/// Why, if the service took none of the events that it looked at, and refused none for good.
+fn nothing_but_failures(fates: &[Fate]) -> Option<Later> {
+    let mut failures = Vec::new();
+    for fate in fates {
+        match fate {
+            Fate::Retry(later) => failures.push(later),
+            Fate::Untried => {}
+            Fate::Delivered | Fate::Rejected(_) => return None,
+        }
     }
+    Some(Later {
+        reason: failures.first()?.reason.clone(),
+        after: failures.iter().filter_map(|later| later.after).max(),
+    })
 }
 
 /// The bytes of events' texts.

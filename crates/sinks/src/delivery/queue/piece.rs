@@ -40,6 +40,18 @@ pub(in crate::delivery) struct Tag {
     pub(super) since: Instant,
 }
 
+impl Tag {
+    /// Which lane it belongs to.
+    pub(in crate::delivery) fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// The place of its first event in the order of reading.
+    pub(in crate::delivery) fn order(&self) -> u64 {
+        self.order
+    }
+}
+
 impl Piece {
     /// Takes the first events out of it.
     fn split_front(&mut self, events: usize, size: Size<'_>) -> Piece {
@@ -90,6 +102,11 @@ impl Batch {
             tags: pieces.iter().map(|piece| piece.tag).collect(),
             events: Arc::new(pieces.into_iter().flat_map(|piece| piece.events).collect()),
         }
+    }
+
+    /// The bytes of a batch that it takes.
+    pub(in crate::delivery) fn size(&self) -> usize {
+        self.tags.iter().map(|tag| tag.size).sum()
     }
 
     /// Its lanes.

@@ -16,7 +16,7 @@ use crate::dead_letter::tests::full_for;
 use crate::dead_letter::{Body, read};
 use crate::delivery::*;
 use crate::event::{Event, EventId, Ticket, Unit};
-use crate::sink::{Fate, Later, Sending, Sink, Trying, Verdict};
+use crate::sink::{Fate, Later, NotBefore, Sending, Sink, Trying, Verdict};
 use crate::{batch, retry};
 
 pub(super) fn event(number: u128, key: &str, size: usize) -> Event {
@@ -68,6 +68,8 @@ pub(super) struct Scripted {
     answer: Box<Answer>,
     limits: Limits,
     refuses: fn(&Event, usize) -> Option<String>,
+    /// It takes no event sooner than it was created.
+    is_strict: bool,
     seen: Mutex<Seen>,
 }
 
@@ -89,6 +91,7 @@ impl Scripted {
             answer: Box::new(answer),
             limits: Limits::NONE,
             refuses: |_, _| None,
+            is_strict: false,
             seen: Mutex::default(),
         })
     }
@@ -99,6 +102,18 @@ impl Scripted {
             answer: Box::new(|_, _| (Duration::ZERO, Verdict::Delivered)),
             limits,
             refuses,
+            is_strict: false,
+            seen: Mutex::default(),
+        })
+    }
+
+    /// One that delivers everything, and nothing sooner than it was created.
+    pub(super) fn strict() -> Arc<Scripted> {
+        Arc::new(Scripted {
+            answer: Box::new(|_, _| (Duration::ZERO, Verdict::Delivered)),
+            limits: Limits::NONE,
+            refuses: |_, _| None,
+            is_strict: true,
             seen: Mutex::default(),
         })
     }
@@ -130,6 +145,13 @@ impl Sink for Scripted {
 
     fn refuses(&self, event: &Event, _now: i64) -> Option<String> {
         (self.refuses)(event, self.size(event))
+    }
+
+    fn not_before(&self, event: &Event) -> Option<NotBefore> {
+        self.is_strict.then_some(NotBefore {
+            millis: event.created_millis,
+            limit: (Duration::ZERO, "the sink"),
+        })
     }
 
     fn send<'a>(&'a self, batch: &'a [Event]) -> Sending<'a> {
