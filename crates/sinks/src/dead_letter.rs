@@ -45,8 +45,19 @@ struct Shared {
     store: Mutex<Box<dyn Store>>,
     pending: Mutex<Pending>,
     size: AtomicU64,
-    /// When it was said last that letters cannot be written, while they cannot.
-    said: Mutex<Option<Instant>>,
+    /// While letters cannot be written.
+    failing: Mutex<Option<Failing>>,
+}
+
+/// Letters cannot be written.
+#[derive(Debug, Clone)]
+pub struct Failing {
+    /// Since when.
+    pub since: Instant,
+    /// What the system said last.
+    pub reason: String,
+    /// When that was logged last.
+    said: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -80,7 +91,7 @@ impl<F: Files> Store for Rotating<F> {
     }
 
     fn size(&self) -> u64 {
-        self.journal.mark().map_or(0, |(_, len)| len)
+        self.journal.mark().map_or(0, |mark| mark.len)
     }
 }
 
@@ -119,7 +130,7 @@ impl DeadLetters {
             size: AtomicU64::new(store.size()),
             store: Mutex::new(store),
             pending: Mutex::default(),
-            said: Mutex::default(),
+            failing: Mutex::default(),
         }))
     }
 
@@ -140,10 +151,15 @@ impl DeadLetters {
         let mut failures = 0;
         while let Err(error) = self.try_keep(letters).await {
             failures += 1;
-            self.0.say(&error);
+            self.0.failed(&error);
             sleep(pace.wait(failures, None, fastrand::f64())).await;
         }
-        self.0.say_no_more();
+        self.0.succeeded();
+    }
+
+    /// Whether letters wait that cannot be written, since when, and why.
+    pub fn failing(&self) -> Option<Failing> {
+        lock(&self.0.failing).clone()
     }
 
     /// Keeps the letters, or says why it cannot. They can be kept again after that.
@@ -181,16 +197,22 @@ impl Shared {
         }
     }
 
-    fn say(&self, error: &io::Error) {
-        let mut said = lock(&self.said);
-        if said.is_none_or(|said| said.elapsed() >= SAID_EVERY) {
-            *said = Some(Instant::now());
+    fn failed(&self, error: &io::Error) {
+        let mut failing = lock(&self.failing);
+        let failing = failing.get_or_insert_with(|| Failing {
+            since: Instant::now(),
+            reason: String::new(),
+            said: None,
+        });
+        failing.reason = error.to_string();
+        if failing.said.is_none_or(|said| said.elapsed() >= SAID_EVERY) {
+            failing.said = Some(Instant::now());
             error!(path = %self.path.display(), %error, "dead letters cannot be written; what waits for them waits until they can");
         }
     }
 
-    fn say_no_more(&self) {
-        if lock(&self.said).take().is_some() {
+    fn succeeded(&self) {
+        if lock(&self.failing).take().is_some() {
             info!(path = %self.path.display(), "dead letters are written again");
         }
     }

@@ -9,4 +9,6 @@ mod tests;
 
 pub use config::{Compression, Config, Rotate};
 pub(crate) use sink::lines;
-pub use sink::{FileMark, FileSink, OpenError};
+pub use sink::{FileSink, OpenError};
+
+pub use crate::journal::FileMark;

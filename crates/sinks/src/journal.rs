@@ -7,6 +7,7 @@ mod closed;
 #[cfg(test)]
 mod disk;
 mod files;
+mod mark;
 mod names;
 mod open;
 #[cfg(test)]
@@ -17,8 +18,10 @@ use std::time::{Duration, SystemTime};
 
 use tracing::warn;
 
-pub(crate) use closed::{inode_of, tend};
+pub(crate) use closed::tend;
 pub(crate) use files::{Files, System};
+pub use mark::FileMark;
+pub(crate) use mark::missing;
 pub(crate) use names::Names;
 use open::Open;
 
@@ -53,10 +56,14 @@ impl<F: Files> Journal<F> {
         })
     }
 
-    /// The file that is written now: its inode and its acknowledged length. `None` for what is no regular file.
-    pub(crate) fn mark(&self) -> Option<(u64, u64)> {
+    /// The file that is written now, and how much of it is acknowledged. `None` for what is no regular file.
+    pub(crate) fn mark(&self) -> Option<FileMark> {
         let open = self.open.as_ref().filter(|open| open.is_regular)?;
-        Some((open.inode, open.acknowledged))
+        Some(FileMark {
+            inode: open.inode,
+            len: open.acknowledged,
+            head: open.head.sum(),
+        })
     }
 
     /// Whether a file has been closed since this was asked last.

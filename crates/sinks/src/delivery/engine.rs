@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::queue::{Batch, Complete, Piece, Queue, Tag};
 use super::report::{GivenUp, Report, Settled};
@@ -201,7 +201,7 @@ impl Engine {
     fn keep(&mut self, refused: Vec<(Piece, String)>) {
         let Some((_, reason)) = refused.first() else { return };
         let events: usize = refused.iter().map(|(piece, _)| piece.events.len()).sum();
-        warn!(sink = %self.name, events, "events become dead letters: {reason}");
+        error!(sink = %self.name, events, "events become dead letters: {reason}");
         let mut letters = Vec::with_capacity(events);
         for (piece, reason) in &refused {
             let origin = self

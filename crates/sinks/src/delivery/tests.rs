@@ -309,7 +309,7 @@ async fn attempts_end_in_a_dead_letter_only_if_they_are_counted() {
         // Without end, but at a capped rate.
         assert!(
             if dead > 0 {
-                waits.len() == 4
+                waits.len() == 3
             } else {
                 (400..1500).contains(&waits.len())
             },

@@ -12,17 +12,8 @@ use tracing::warn;
 
 use super::config::{Compression, Config};
 use crate::event::Event;
-use crate::journal::{Files, Journal, Names, Rotation, System, inode_of, tend};
+use crate::journal::{FileMark, Journal, Names, Rotation, System, missing, tend};
 use crate::sink::{Later, Sending, Sink, Trying, Verdict};
-
-/// A file, and how much of it is acknowledged; kept in the checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileMark {
-    /// Which file it is.
-    pub inode: u64,
-    /// How many bytes of it are acknowledged.
-    pub len: u64,
-}
 
 /// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -87,9 +78,9 @@ impl Shared {
             interval: config.rotate.interval_secs.map(Duration::from_secs),
         };
         let journal = Journal::open(System, names.clone(), rotation, SystemTime::now())?;
-        let now = mark_of(&journal);
-        if let (Some(mark), Some(now)) = (mark, now)
-            && let Some(loss) = missing(&System, &names, mark, now)?
+        let now = journal.mark();
+        if let (Some(mark), Some(_)) = (mark, now)
+            && let Some(loss) = missing(&System, &names, mark)?
         {
             warn!(path = %names.path().display(), acknowledged = mark.len, "{loss}");
         }
@@ -107,7 +98,7 @@ impl Shared {
     fn append(&self, lines: &[u8]) -> io::Result<()> {
         let mut journal = lock(&self.journal);
         let result = journal.append(lines, SystemTime::now());
-        *lock(&self.mark) = mark_of(&journal);
+        *lock(&self.mark) = journal.mark();
         if journal.take_has_closed() {
             self.to_tend.store(true, Ordering::Release);
         }
@@ -124,38 +115,11 @@ impl Shared {
     }
 }
 
-fn mark_of(journal: &Journal<System>) -> Option<FileMark> {
-    journal.mark().map(|(inode, len)| FileMark { inode, len })
-}
-
 fn tend_beside(shared: &Arc<Shared>, tending: &TaskTracker) {
     if shared.to_tend.load(Ordering::Acquire) && tending.is_empty() {
         let shared = Arc::clone(shared);
         tending.spawn_blocking(move || shared.tend());
     }
-}
-
-/// What is gone of the file that the checkpoint knows, if anything.
-pub(super) fn missing<F: Files>(
-    files: &F,
-    names: &Names,
-    mark: FileMark,
-    now: FileMark,
-) -> io::Result<Option<&'static str>> {
-    let len = if now.inode == mark.inode {
-        Some(Some(now.len))
-    } else {
-        inode_of(files, names, mark.inode)?
-    };
-    Ok(match len {
-        None => Some(
-            "ANOTHER FILE is here than the one that the checkpoint knows, and no closed file is that one: acknowledged events are gone",
-        ),
-        Some(Some(len)) if len < mark.len => {
-            Some("the file is SHORTER than what was acknowledged of it: acknowledged events are gone")
-        }
-        Some(_) => None,
-    })
 }
 
 impl Sink for FileSink {

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -55,20 +56,57 @@ async fn rule_11_the_checkpoint_knows_the_file() {
     drop(sink);
 
     let names = crate::journal::Names::new(config.path.clone()).unwrap();
-    let missing = |now| super::sink::missing(&crate::journal::System, &names, mark, now).unwrap();
+    let missing = |mark| crate::journal::missing(&crate::journal::System, &names, mark).unwrap();
     assert_eq!(missing(mark), None);
-    assert!(missing(FileMark { len: 16, ..mark }).unwrap().contains("SHORTER"));
-    let other = FileMark {
-        inode: mark.inode + 1,
-        len: 0,
-    };
-    assert!(missing(other).unwrap().contains("ANOTHER FILE"));
+    assert!(missing(FileMark { len: 25, ..mark }).unwrap().contains("SHORTER"));
+    // As an earlier release stored it.
+    assert_eq!(missing(FileMark { head: 0, ..mark }), None);
+    for other in [
+        FileMark {
+            inode: mark.inode + 1,
+            ..mark
+        },
+        FileMark {
+            head: mark.head + 1,
+            ..mark
+        },
+    ] {
+        assert!(missing(other).unwrap().contains("ANOTHER FILE"));
+    }
     // It was rotated after the checkpoint, and compressed.
     fs::rename(&config.path, folder.path().join("events.20261120T170000Z.ndjson")).unwrap();
-    assert_eq!(missing(other), None);
+    assert_eq!(missing(mark), None);
     crate::journal::tend(&crate::journal::System, &names, true, None).unwrap();
     assert!(folder.path().join("events.20261120T170000Z.ndjson.gz").exists());
-    assert_eq!(missing(other), None);
+    assert_eq!(missing(mark), None);
+}
+
+/// A file that is removed leaves its inode to the next one.
+#[tokio::test]
+async fn rule_11_a_file_with_the_inode_of_a_compressed_one_is_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let sink = FileSink::open(config.clone(), None).await.unwrap();
+    send(&sink, 5..6).await;
+    drop(sink);
+    let inode = fs::metadata(&config.path).unwrap().ino();
+    let former = text(0..3);
+    let mut head = flate2::Crc::new();
+    head.update(former.as_bytes());
+    let mark = FileMark {
+        inode,
+        len: former.len() as u64,
+        head: head.sum(),
+    };
+    let names = crate::journal::Names::new(config.path.clone()).unwrap();
+    let missing = || crate::journal::missing(&crate::journal::System, &names, mark).unwrap();
+    assert!(missing().is_some());
+    let compressed = fs::File::create(folder.path().join("events.20261120T170000Z.ndjson.gz")).unwrap();
+    let builder = flate2::GzBuilder::new().comment(format!("inode {inode}"));
+    let mut encoder = builder.write(compressed, flate2::Compression::default());
+    encoder.write_all(former.as_bytes()).unwrap();
+    encoder.finish().unwrap();
+    assert_eq!(missing(), None);
 }
 
 #[tokio::test]

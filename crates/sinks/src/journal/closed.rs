@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use flate2::bufread::{GzDecoder, MultiGzDecoder};
+use flate2::bufread::MultiGzDecoder;
 use flate2::{Compression, Crc, GzBuilder};
 
 use super::at;
-use super::files::Files;
+use super::files::{Files, Reading};
+use super::mark::comment;
 use super::names::{Closed, Form, Names};
-
-/// Before the inode of the file that was compressed, in the comment of a compressed file.
-const INODE: &str = "inode ";
 
 /// Compresses the closed files if asked to, and keeps as many as `keep` says. It can stop at any step, and be called again.
 pub(crate) fn tend<F: Files>(files: &F, names: &Names, compress: bool, keep: Option<u32>) -> io::Result<()> {
@@ -67,7 +65,7 @@ fn compress<F: Files>(files: &F, from: &Path, to: &Path) -> io::Result<()> {
     let source = files.open_to_read(from)?;
     let inode = files.stat(&source)?.inode;
     let target = files.create(to)?;
-    let builder = GzBuilder::new().comment(format!("{INODE}{inode}"));
+    let builder = GzBuilder::new().comment(comment(inode));
     let target_writer = io::BufWriter::new(Appending { files, file: &target });
     let mut encoder = builder.write(target_writer, Compression::default());
     io::copy(&mut Reading::new(files, &source), &mut encoder)?;
@@ -97,48 +95,6 @@ fn checksum(reader: &mut dyn Read) -> io::Result<(u64, u32)> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-    }
-}
-
-/// The length of the closed file that had this inode when it was written, if there is one. Of a compressed file it is not known.
-pub(crate) fn inode_of<F: Files>(files: &F, names: &Names, inode: u64) -> io::Result<Option<Option<u64>>> {
-    for name in files.list(names.folder())? {
-        match names.parse(&name) {
-            Some((file, Form::Plain)) => match files.stat_path(&names.closed(&file, Form::Plain))? {
-                Some(stat) if stat.inode == inode => return Ok(Some(Some(stat.len))),
-                _ => {}
-            },
-            Some((file, Form::Gzip)) => {
-                let file = files.open_to_read(&names.closed(&file, Form::Gzip))?;
-                let decoder = GzDecoder::new(io::BufReader::new(Reading::new(files, &file)));
-                let comment = decoder.header().and_then(|header| header.comment());
-                if comment == Some(format!("{INODE}{inode}").as_bytes()) {
-                    return Ok(Some(None));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
-}
-
-struct Reading<'a, F: Files> {
-    files: &'a F,
-    file: &'a F::File,
-    offset: u64,
-}
-
-impl<'a, F: Files> Reading<'a, F> {
-    fn new(files: &'a F, file: &'a F::File) -> Self {
-        Reading { files, file, offset: 0 }
-    }
-}
-
-impl<F: Files> Read for Reading<'_, F> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.files.read_at(self.file, into, self.offset)?;
-        self.offset += read as u64;
-        Ok(read)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The few operations on files that a journal needs, behind a trait, so that tests can fail each of them.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::time::SystemTime;
@@ -140,5 +140,26 @@ fn stat(metadata: &fs::Metadata) -> Stat {
         len: metadata.len(),
         born: metadata.created().or_else(|_| metadata.modified()).ok(),
         is_regular: metadata.is_file(),
+    }
+}
+
+/// Reads a file from its beginning.
+pub(super) struct Reading<'a, F: Files> {
+    files: &'a F,
+    file: &'a F::File,
+    offset: u64,
+}
+
+impl<'a, F: Files> Reading<'a, F> {
+    pub(super) fn new(files: &'a F, file: &'a F::File) -> Self {
+        Reading { files, file, offset: 0 }
+    }
+}
+
+impl<F: Files> Read for Reading<'_, F> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.files.read_at(self.file, into, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
     }
 }

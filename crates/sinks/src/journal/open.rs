@@ -1,13 +1,14 @@
 //! The file that is being written.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::SystemTime;
 
 use tracing::warn;
 
 use super::at;
-use super::files::Files;
+use super::files::{Files, Reading};
+use super::mark::Head;
 use super::names::Names;
 
 /// So much at the end of a file is searched for NUL bytes, and an unended line of this length is none of ours.
@@ -21,6 +22,8 @@ pub(super) struct Open<T> {
     pub(super) inode: u64,
     /// What is known to be on the disk; every byte of it belongs to a whole line.
     pub(super) acknowledged: u64,
+    /// How that begins.
+    pub(super) head: Head,
     pub(super) born: SystemTime,
     /// Devices and pipes are written to and nothing else.
     pub(super) is_regular: bool,
@@ -37,6 +40,7 @@ impl<T> Open<T> {
             file,
             inode: stat.inode,
             acknowledged: 0,
+            head: Head::of(io::empty())?,
             born: now,
             is_regular: stat.is_regular,
             is_torn: false,
@@ -61,6 +65,7 @@ impl<T> Open<T> {
             files.cut(&open.file, open.acknowledged)?;
         }
         if open.acknowledged > 0 {
+            open.head = Head::of(Reading::new(files, &open.file).take(open.acknowledged))?;
             open.born = stat.born.unwrap_or(now);
         }
         // What stands in the file is not necessarily on the disk, nor the file's name in the folder. After a sync that failed, only what
@@ -83,6 +88,7 @@ impl<T> Open<T> {
             Ok(()) => {
                 self.is_torn = false;
                 self.acknowledged += lines.len() as u64;
+                self.head.grow(lines);
                 Ok(())
             }
             Err(error) => {

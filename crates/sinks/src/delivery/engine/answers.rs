@@ -195,8 +195,13 @@ impl Engine {
     }
 
     pub(super) fn retrying(&self, reason: &str, events: usize, wait: Duration) {
+        if events == 0 {
+            return;
+        }
         let until = SystemTime::now() + wait;
-        warn!(sink = %self.name, events, wait_secs = wait.as_secs_f32(), until = clock::utc(until), "delivery failed and is tried again: {reason}");
+        // To a tenth: a person reads it.
+        let wait_secs = (wait.as_secs_f64() * 10.0).round() / 10.0;
+        warn!(sink = %self.name, events, wait_secs, until = clock::utc(until), "delivery failed and is tried again: {reason}");
         self.report.retrying(&Retrying {
             reason,
             events,
