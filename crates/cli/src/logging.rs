@@ -8,6 +8,8 @@ use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::say;
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -32,12 +34,13 @@ pub struct Args {
     pub log_level: String,
 }
 
-/// Starts to log. Libraries of others are heard from their warnings on.
+/// Starts to log, and to say in the same form what is said beside the log. Libraries of others are heard from their warnings on.
 ///
 /// # Errors
 ///
 /// What is wrong with the level.
 pub fn start(args: &Args) -> Result<(), String> {
+    say::set_format(args.log_format);
     let level = &args.log_level;
     let filter = match level.parse::<LevelFilter>() {
         Ok(level) => format!(

@@ -10,14 +10,15 @@ mod dead_letter;
 mod exit;
 mod logging;
 mod progress;
+mod say;
 mod work;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::say::say;
 
 /// Kondado's execution logs and Fivetran's log events as one canonical stream of Fivetran log events.
 #[derive(Debug, Parser)]
@@ -72,10 +73,4 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
-}
-
-/// Says something to a person.
-fn say(message: &dyn std::fmt::Display) {
-    // When stderr is closed there is nobody to tell.
-    let _ = writeln!(std::io::stderr(), "{message}");
 }

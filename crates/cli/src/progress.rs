@@ -27,7 +27,7 @@ impl Progress {
         let (bar, template) = match sizes {
             Some(sizes) => (
                 ProgressBar::new(sizes.iter().sum()),
-                "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
+                "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
             ),
             None => (ProgressBar::no_length(), "{spinner} {bytes}, {bytes_per_sec}"),
         };
@@ -58,17 +58,17 @@ impl Progress {
 /// How often a run is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// How far a run is: a line on stderr, if that is a terminal and stdout is not one too.
+/// How far a run is: a line on stderr, if that is a terminal and no sink writes to it too.
 #[derive(Debug)]
 pub struct Rows(ProgressBar);
 
 impl Rows {
     /// Shows a run until it is dropped.
-    pub fn show(shared: Arc<Shared>) -> Option<Rows> {
-        if !io::stderr().is_terminal() || io::stdout().is_terminal() {
+    pub fn show(shared: Arc<Shared>, writes_stdout: bool) -> Option<Rows> {
+        if !io::stderr().is_terminal() || writes_stdout && io::stdout().is_terminal() {
             return None;
         }
-        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {msg}").ok()?);
+        let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template("{spinner} {wide_msg}").ok()?);
         bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
         let shown = bar.clone();
         thread::spawn(move || {

@@ -95,7 +95,7 @@ pub struct FilePlace {
     /// How many of its records are done; 0 for a sink's file.
     #[serde(default)]
     pub records: u64,
-    /// CRC-32 of how it begins; 0 for a sink's file.
+    /// CRC-32 of how it begins; 0 for a sink's file where an earlier release stored it.
     #[serde(default)]
     pub head: u32,
 }

@@ -30,8 +30,16 @@ impl Clock {
 
     /// Milliseconds since 1970.
     pub fn now(&self) -> Millis {
-        let passed = self.began.elapsed().as_millis();
-        self.began_millis + Millis::try_from(passed).unwrap_or(Millis::MAX / 2)
+        self.at(Instant::now())
+    }
+
+    /// What time it is then, in milliseconds since 1970.
+    pub fn at(&self, instant: Instant) -> Millis {
+        let millis = |passed: Duration| Millis::try_from(passed.as_millis()).unwrap_or(Millis::MAX / 2);
+        match instant.checked_duration_since(self.began) {
+            Some(passed) => self.began_millis + millis(passed),
+            None => self.began_millis.saturating_sub(millis(self.began - instant)),
+        }
     }
 
     /// When that time is.

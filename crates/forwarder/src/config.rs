@@ -9,6 +9,7 @@
 
 mod check;
 mod error;
+mod paths;
 mod quote;
 mod read;
 mod reference;
@@ -24,7 +25,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
 
 use logferry_sinks::dead_letter;
@@ -54,8 +55,8 @@ pub struct Config {
     pub mapper: logferry_mapper::Settings,
     /// Where events go, by name.
     pub sinks: BTreeMap<String, SinkConfig>,
-    /// Where positions are kept.
-    pub state: State,
+    /// Where positions are kept; only standard input has none.
+    pub state: Option<State>,
     /// Where what cannot be delivered is kept.
     pub dead_letter: dead_letter::Config,
     /// What the program tells about itself.
@@ -73,11 +74,6 @@ pub struct State {
 }
 
 impl State {
-    /// Where only stdin is read there is no position to keep, and the folder is the current one.
-    fn here() -> State {
-        State { dir: ".".into() }
-    }
-
     /// The file of dead letters, where none is named.
     fn dead_letters(&self) -> PathBuf {
         self.dir.join("dead-letter.ndjson")
@@ -88,7 +84,7 @@ impl State {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Telemetry {
-    /// Address and port to serve `/metrics`, `/health` and `/ready` on, such as `127.0.0.1:9598`; nothing is served by default.
+    /// Address and port to serve `/metrics`, `/health` and `/ready` on, such as `127.0.0.1:9598` or `localhost:9598`; nothing is served by default.
     #[serde(deserialize_with = "address", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub listen: Option<SocketAddr>,
@@ -96,8 +92,23 @@ pub struct Telemetry {
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let address = text.parse().map(Some);
-    address.map_err(|_| serde::de::Error::custom("expected an IP address and a port, such as 127.0.0.1:9598"))
+    match text.parse() {
+        Ok(address) => Ok(Some(address)),
+        Err(_) => named(&text).map(Some).map_err(serde::de::Error::custom),
+    }
+}
+
+/// What a name and a port stand for. A name that is to be one of this machine's addresses may become another's, so it must be the machine alone.
+fn named(text: &str) -> Result<SocketAddr, &'static str> {
+    const EXPECTED: &str = "expected an IP address and a port, such as 127.0.0.1:9598";
+    let mut found: Vec<SocketAddr> = text.to_socket_addrs().map_err(|_| EXPECTED)?.collect();
+    let is_here = |address: &SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    if !found.iter().all(is_here) {
+        return Err("a name is taken for this machine alone, such as localhost:9598; write an address as numbers");
+    }
+    // Whoever asks tries both kinds; the older one is there everywhere.
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied().ok_or(EXPECTED)
 }
 
 /// Reads a configuration.
@@ -235,7 +246,7 @@ impl Parts {
             sources: self.sources,
             mapper: self.mapper?,
             sinks: self.sinks,
-            state: self.state.unwrap_or_else(State::here),
+            state: self.state,
             dead_letter: self.dead_letter?,
             telemetry: self.telemetry?,
             shutdown_grace_secs: self.top_level?.shutdown_grace_secs,
@@ -243,18 +254,26 @@ impl Parts {
     }
 }
 
-/// Without a path of its own the file lies in the folder of the state.
+/// Without a path of its own the file lies in the folder of the state. Without that folder it needs one.
 fn read_dead_letter<'a>(
     reader: &mut Reader<'a>,
     root: &Table<'a>,
     state: Option<&State>,
 ) -> Option<dead_letter::Config> {
-    let here = State::here();
-    let path = state.unwrap_or(&here).dead_letters();
-    if !root.entries.contains_key("dead_letter") {
+    let table = match root.entries.contains_key("dead_letter") {
+        true => Some(reader.child(root, "dead_letter")?),
+        false => None,
+    };
+    let has_path = table.as_ref().is_some_and(|table| table.entries.contains_key("path"));
+    let path = match state {
+        Some(state) => state.dead_letters(),
+        None if has_path => PathBuf::new(),
+        // Either the state is wrong, or the path is missing; both are reported elsewhere.
+        None => return None,
+    };
+    let Some(table) = table else {
         return Some(dead_letter::Config::new(path));
-    }
-    let table = reader.child(root, "dead_letter")?;
+    };
     let config = reader.read_with::<dead_letter::Config>(&table, "path", &path.to_string_lossy())?;
     check::dead_letter(reader, &table, &config);
     Some(config)

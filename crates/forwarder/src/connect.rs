@@ -10,7 +10,8 @@ use rustix::fs::Access;
 use crate::backfill::{self, Count, Older};
 use crate::config::{Config, Kondado, SinkConfig, SinkKind, Source, Start};
 use crate::outlets;
-use crate::positions::{self, Limiters};
+use crate::positions;
+use crate::quota::{Kept, Limiters};
 
 /// What was found of a source or a sink.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub async fn probe(config: &Config) -> Vec<Probed> {
     for (name, source) in &config.sources {
         match source {
             Source::Kondado(kondado) => {
-                let limiter = limiters.of(config, kondado);
+                let limiter = limiters.of(config, kondado, Kept::by_another());
                 api(name, kondado, &limiter, &mut probed).await;
                 if probed.iter().all(|probed| probed.found.is_ok()) {
                     too_old(config, name, kondado, limiter, &mut probed).await;
@@ -59,15 +60,16 @@ pub async fn probe(config: &Config) -> Vec<Probed> {
             found: sink_found(name, sink).await,
         });
     }
-    probed.push(Probed {
+    let state = config.state.as_ref().map(|state| state.dir.as_path());
+    probed.extend(state.map(|dir| Probed {
         what: "state".to_owned(),
-        found: writable(&config.state.dir, existing(&config.state.dir)),
-    });
+        found: writable(dir, existing(dir)),
+    }));
     probed.push(Probed {
         what: "dead letters".to_owned(),
         found: match config.dead_letter.path.parent() {
             // The folder of the state is made.
-            Some(dir) if dir == config.state.dir => writable(&config.dead_letter.path, existing(dir)),
+            Some(dir) if Some(dir) == state => writable(&config.dead_letter.path, existing(dir)),
             _ => file_found(&config.dead_letter.path),
         },
     });

@@ -105,6 +105,30 @@ impl Lines {
     }
 }
 
+/// Records that follow each other: those behind one, up to another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stretch {
+    behind: u64,
+    to: u64,
+}
+
+impl Stretch {
+    /// Whether the record with this number is one of them.
+    pub fn has(&self, record: u64) -> bool {
+        self.behind < record && record <= self.to
+    }
+
+    /// Takes more of them in. Those that do not touch what is there already are left out.
+    pub fn join(&mut self, behind: u64, to: u64) {
+        if self.behind == self.to {
+            *self = Stretch { behind, to };
+        } else if behind <= self.to && self.behind <= to {
+            self.behind = self.behind.min(behind);
+            self.to = self.to.max(to);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -129,6 +153,19 @@ mod tests {
             }
             prop_assert_eq!(lines.in_flight(0), 0);
         }
+    }
+
+    #[test]
+    fn a_stretch_has_no_gaps() {
+        let mut stretch = Stretch::default();
+        assert!(!stretch.has(0) && !stretch.has(1));
+        stretch.join(5, 9);
+        stretch.join(0, 3);
+        let has: Vec<u64> = (0..15).filter(|record| stretch.has(*record)).collect();
+        assert_eq!(has, [6, 7, 8, 9]);
+        stretch.join(0, 5);
+        stretch.join(9, 11);
+        assert!((1..=11).all(|record| stretch.has(record)) && !stretch.has(12));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub async fn open(
                 let mark = written.get(&index).map(|(_, place)| FileMark {
                     inode: place.inode,
                     len: place.length,
+                    head: place.head,
                 });
                 let sink = Arc::new(FileSink::open(config.clone(), mark).await?);
                 file = Some(sink.clone());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use logferry_kondado::Stream;
@@ -19,8 +19,9 @@ use crate::checkpoint::{self, Checkpoint, FilePlace, Key, Place, Store};
 use crate::clock::Clock;
 use crate::config::{self, Config, SinkConfig, Source, Start};
 use crate::feed::Millis;
-use crate::input::judge::{self, Judge};
+use crate::input::judge::Judge;
 use crate::lines::{Lines, Mark};
+use crate::quota::{Kept, Limiters};
 use crate::run::Error;
 use crate::source;
 use crate::source::kondado::{Api, Channel, Kondado, feed, settings};
@@ -52,7 +53,7 @@ pub struct Begun<A> {
 /// [`Error`] when a position is damaged or gone, or is new and the configuration does not say where it begins.
 pub async fn begin<A: Api>(
     config: &Config,
-    store: &mut Store,
+    mut store: Option<&mut Store>,
     once: bool,
     clock: &Clock,
     limiters: &Limiters,
@@ -65,7 +66,7 @@ pub async fn begin<A: Api>(
         written: BTreeMap::new(),
     };
     let mut stock = Stock {
-        store,
+        store: store.as_deref(),
         new: Vec::new(),
         searched: BTreeMap::new(),
     };
@@ -83,7 +84,7 @@ pub async fn begin<A: Api>(
         match source {
             Source::Kondado(kondado) => {
                 let api = connect(name, kondado)?;
-                let limiter = limiters.of(config, kondado);
+                let limiter = limiters.of(config, kondado, Kept::here(clock));
                 let reading = open(api, name, index, kondado, limiter);
                 let once = once.then(|| i64::try_from(clock.now()).unwrap_or(i64::MAX));
                 let settings = settings(kondado, once);
@@ -96,46 +97,29 @@ pub async fn begin<A: Api>(
         }
     }
     let new = stock.new;
-    store.save_all(&new)?;
+    if let Some(store) = &mut store {
+        store.save_all(&new)?;
+    }
     Ok(begun)
 }
 
 /// The stored positions, and those that are found.
 struct Stock<'s> {
-    store: &'s Store,
+    /// None where only standard input is read.
+    store: Option<&'s Store>,
     new: Vec<Checkpoint>,
     searched: Searched,
 }
 
-/// Where reading begins, by source, track and the words of `start`: sinks that begin alike share the search.
-type Searched = BTreeMap<(usize, usize, String), u64>;
-
-/// The quotas of all keys. They outlive a run, because the API remembers requests too.
-#[derive(Debug, Clone, Default)]
-pub struct Limiters(Arc<Mutex<BTreeMap<(String, String), Limiter>>>);
-
-impl Limiters {
-    /// The quota of a source's key; sources with the same key share it, the strictest of theirs.
-    pub(crate) fn of(&self, config: &Config, kondado: &config::Kondado) -> Limiter {
-        let name = |kondado: &config::Kondado| {
-            let endpoint = kondado.endpoint.trim_end_matches('/').to_ascii_lowercase();
-            (endpoint, kondado.key.expose().to_owned())
-        };
-        let sources = config.sources.values().filter_map(|source| match source {
-            Source::Kondado(other) if name(other) == name(kondado) => Some(&other.rate_limit),
-            _ => None,
-        });
-        let requests = sources.clone().map(|limit| limit.requests_per_minute).min();
-        let interval = sources.map(|limit| limit.min_interval_ms).max();
-        let new = || {
-            let limit = &kondado.rate_limit;
-            let interval = Duration::from_millis(interval.unwrap_or(limit.min_interval_ms));
-            Limiter::new(requests.unwrap_or(limit.requests_per_minute), interval)
-        };
-        let mut limiters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        limiters.entry(name(kondado)).or_insert_with(new).clone()
+impl<'s> Stock<'s> {
+    fn store(&self) -> Result<&'s Store, Error> {
+        let missing = || Error::Config("`[state]` is missing: there is no folder for positions".to_owned());
+        self.store.ok_or_else(missing)
     }
 }
+
+/// Where reading begins, by source, track and the words of `start`: sinks that begin alike share the search.
+type Searched = BTreeMap<(usize, usize, String), u64>;
 
 /// A source, and the sinks around it.
 struct SourcePlace<'c> {
@@ -160,6 +144,7 @@ impl<'c> SourcePlace<'c> {
         begun: &mut Begun<A>,
         stock: &mut Stock<'_>,
     ) -> Result<(), Error> {
+        let store = stock.store()?;
         for index in 0..reading.channels.len() {
             let channel = &mut reading.channels[index];
             channel.track = begun.tracks.len();
@@ -167,10 +152,10 @@ impl<'c> SourcePlace<'c> {
             let mut positions = Vec::new();
             for (sink, sink_name, sink_config) in self.sinks() {
                 let key = self.key(sink_name, channel.stream.name(), channel.client_id);
-                let checkpoint = match load(stock.store, &key, sink_config)? {
+                let checkpoint = match load(store, &key, sink_config)? {
                     Some(checkpoint) => checkpoint,
                     None => {
-                        let start = start(stock.store, &key, sink_config, kondado.start.as_ref())?;
+                        let start = start(store, &key, sink_config, kondado.start.as_ref())?;
                         let place = (self.index, channel.track, start.to_string());
                         let low_water = match stock.searched.get(&place) {
                             Some(found) => *found,
@@ -193,7 +178,7 @@ impl<'c> SourcePlace<'c> {
                 written(begun, sink, &checkpoint);
                 match checkpoint.place {
                     Place::Rows(snapshot) => positions.push(self.not_from_the_future(snapshot)),
-                    Place::File(_) => return Err(changed_type(stock.store, &checkpoint.key)),
+                    Place::File(_) => return Err(changed_type(store, &checkpoint.key)),
                 }
             }
             let seen = seen(self.name, &channel, &positions, self.clock);
@@ -271,12 +256,14 @@ impl<'c> SourcePlace<'c> {
                 reason: format!("{}: {error}", file.path.display()),
             })
         };
+        let store = stock.store()?;
         let now = identify(&file.path, u64::MAX).map_err(cannot)?;
+        let letters_kept = Arc::default();
         for (sink, sink_name, sink_config) in self.sinks() {
             let key = self.key(sink_name, "file", None);
-            let checkpoint = match load(stock.store, &key, sink_config)? {
+            let checkpoint = match load(store, &key, sink_config)? {
                 Some(checkpoint) => checkpoint,
-                None => match start(stock.store, &key, sink_config, Some(&Start::Earliest))? {
+                None => match start(store, &key, sink_config, Some(&Start::Earliest))? {
                     Start::Earliest => {
                         self.say_older_of_file(file, sink_name, sink_config);
                         self.remember(stock, key, Place::File(FilePlace { records: 0, ..now }))
@@ -291,7 +278,7 @@ impl<'c> SourcePlace<'c> {
             };
             written(begun, sink, &checkpoint);
             let Place::File(then) = checkpoint.place else {
-                return Err(changed_type(stock.store, &checkpoint.key));
+                return Err(changed_type(store, &checkpoint.key));
             };
             let begins = identify(&file.path, then.length).map_err(cannot)?.head;
             if now.inode != then.inode || now.length < then.length || begins != then.head {
@@ -310,12 +297,16 @@ impl<'c> SourcePlace<'c> {
                 ..Mark::default()
             };
             let track = self.track("file", vec![sink], Positions::Lines(Lines::new([mark])));
-            begun.texts.push(self.text(
-                begun.tracks.len(),
-                Some(file.path.clone()),
-                file.kind,
-                file.max_record_bytes,
-            ));
+            let judge = Judge {
+                kind: file.kind,
+                max_bytes: file.max_record_bytes,
+            };
+            begun.texts.push(Text {
+                path: Some(file.path.clone()),
+                begins: then.records,
+                letters_kept: Arc::clone(&letters_kept),
+                ..self.text(begun.tracks.len(), judge)
+            });
             begun.tracks.push(Track {
                 file: Some(now),
                 ..track
@@ -327,9 +318,11 @@ impl<'c> SourcePlace<'c> {
     fn stdin<A>(&self, stdin: &config::Stdin, begun: &mut Begun<A>) {
         let sinks: Vec<_> = self.sinks().map(|(index, ..)| index).collect();
         let lines = Lines::new(sinks.iter().map(|_| Mark::default()));
-        begun
-            .texts
-            .push(self.text(begun.tracks.len(), None, stdin.kind, stdin.max_record_bytes));
+        let judge = Judge {
+            kind: stdin.kind,
+            max_bytes: stdin.max_record_bytes,
+        };
+        begun.texts.push(self.text(begun.tracks.len(), judge));
         begun.tracks.push(self.track("stdin", sinks, Positions::Lines(lines)));
     }
 
@@ -353,13 +346,15 @@ impl<'c> SourcePlace<'c> {
         snapshot
     }
 
-    fn text(&self, track: usize, path: Option<PathBuf>, kind: Option<judge::Kind>, max_bytes: usize) -> Text {
+    fn text(&self, track: usize, judge: Judge) -> Text {
         Text {
             name: self.name.to_owned(),
             index: self.index,
             track,
-            path,
-            judge: Judge { kind, max_bytes },
+            path: None,
+            judge,
+            begins: 0,
+            letters_kept: Arc::default(),
         }
     }
 

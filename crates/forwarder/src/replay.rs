@@ -29,6 +29,7 @@ use crate::input::reader::Batch;
 use crate::lines::{Lines, Mark};
 use crate::mapping::{RowMapper, fivetran_event};
 use crate::outlets;
+use crate::patience::PATIENCE;
 use crate::run;
 use crate::source::{Place, Surroundings};
 use crate::state::{self, Positions, RecordCounts, Seen, Shared, State, Stored, Track, time_of};
@@ -162,6 +163,7 @@ pub async fn replay(
         mapper: Arc::new(Mapper::new(config.mapper.clone())),
         letters: letters.clone(),
         once: true,
+        patience: PATIENCE,
         stop: stop.clone(),
     };
 
@@ -221,7 +223,7 @@ pub async fn replay(
     if let Some(error) = halted {
         return Err(Error::Run(error));
     }
-    let summary = Summary::of(&shared.lock(), started.elapsed());
+    let summary = Summary::of(&shared.lock(), !stop.is_cancelled(), started.elapsed());
     Ok(Replayed {
         summary,
         refused: (refused, size),

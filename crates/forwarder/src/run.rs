@@ -27,7 +27,9 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::feed::Millis;
 use crate::outlets::{self, Outlets};
-use crate::positions::{self, Begun, Limiters};
+use crate::patience::{self, PATIENCE};
+use crate::positions::{self, Begun};
+use crate::quota::Limiters;
 use crate::source::kondado::{Api, Kondado};
 use crate::source::text::Text;
 use crate::source::{self, Surroundings};
@@ -80,6 +82,14 @@ pub enum Error {
     /// stdin cannot be read again, and not everything of it was acknowledged.
     #[error("{0}")]
     Stdin(String),
+    /// It was to end, and something failed for longer than is waited then.
+    #[error("{what}: {reason}")]
+    OutOfPatience {
+        /// Which sink, or the dead letters.
+        what: String,
+        /// For how long, and why.
+        reason: String,
+    },
     /// It was to end when everything is delivered, and something is not.
     #[error("{0} events were not delivered; the next run reads their records again")]
     Undelivered(u64),
@@ -96,6 +106,8 @@ pub enum Error {
 pub struct Options {
     /// Whether to end at the end of what is there.
     pub once: bool,
+    /// How long failures are waited out then; five minutes without it.
+    pub patience: Option<Duration>,
     /// Ends it: what is on its way is still delivered.
     pub stop: CancellationToken,
     /// Ends it at once.
@@ -114,7 +126,7 @@ pub struct Run<A = Client> {
     kondado: Vec<Kondado<A>>,
     texts: Vec<Text>,
     files: Vec<Option<Arc<FileSink>>>,
-    store: Store,
+    store: Option<Store>,
     grace: Duration,
     options: Options,
 }
@@ -143,14 +155,15 @@ impl<A: Api> Run<A> {
     ) -> Result<Run<A>, Error> {
         let clock = options.time.map_or_else(Clock::start, Clock::start_at);
         let replace = options.replace.clone().unwrap_or_else(|| Arc::new(Atomically));
-        let mut store = Store::open_with(&config.state.dir, replace)?;
+        let store = config.state.as_ref().map(|state| Store::open_with(&state.dir, replace));
+        let mut store = store.transpose()?;
         let Begun {
             tracks,
             kondado,
             texts,
             written,
         } = tokio::select! {
-            begun = positions::begin(config, &mut store, options.once, &clock, &options.limiters, connect) => begun?,
+            begun = positions::begin(config, store.as_mut(), options.once, &clock, &options.limiters, connect) => begun?,
             () = options.stop.cancelled() => return Err(Error::Stopped),
         };
         let letters = DeadLetters::open(&config.dead_letter)?;
@@ -170,6 +183,7 @@ impl<A: Api> Run<A> {
             mapper: Arc::new(Mapper::new(config.mapper.clone())),
             letters,
             once: options.once,
+            patience: options.patience.unwrap_or(PATIENCE),
             stop: options.stop.child_token(),
         };
         Ok(Run {
@@ -210,15 +224,16 @@ impl<A: Api> Run<A> {
         } = self;
         let began = Instant::now();
         let shared = around.shared.clone();
-        let checkpointer = Checkpointer::start(shared.clone(), store, move |sink| {
+        let written = move |sink: usize| {
             let mark = files[sink].as_ref()?.acknowledged()?;
             Some(FilePlace {
                 inode: mark.inode,
                 length: mark.len,
                 records: 0,
-                head: 0,
+                head: mark.head,
             })
-        });
+        };
+        let checkpointer = store.map(|store| Checkpointer::start(shared.clone(), store, written));
 
         let mut reading = JoinSet::new();
         for source in kondado {
@@ -227,6 +242,8 @@ impl<A: Api> Run<A> {
         for source in texts {
             reading.spawn(source.run(around.clone()));
         }
+        let out_of_patience = patience::exhausted(&shared, &around.letters, around.patience);
+        tokio::pin!(out_of_patience);
         let mut ended = Ok(());
         let mut deadline = None;
         loop {
@@ -244,6 +261,10 @@ impl<A: Api> Run<A> {
                     }
                 },
                 () = shared.closed.notified() => around.stop.cancel(),
+                error = &mut out_of_patience, if options.once && ended.is_ok() => {
+                    ended = Err(error);
+                    around.stop.cancel();
+                }
                 () = around.stop.cancelled(), if deadline.is_none() => {
                     deadline = Some(Instant::now() + grace);
                     shared.lock().draining = true;
@@ -266,6 +287,7 @@ impl<A: Api> Run<A> {
             };
             tokio::select! {
                 () = all_delivered => {}
+                error = &mut out_of_patience, if options.once => ended = Err(error),
                 () = options.stop.cancelled() => {}
                 () = options.kill.cancelled() => {}
                 () = shared.closed.notified() => {}
@@ -280,10 +302,11 @@ impl<A: Api> Run<A> {
         let deadline = deadline.unwrap_or_else(|| Instant::now() + grace);
         let mut draining = JoinSet::new();
         for index in 0..around.outlets.len() {
-            // A sink that waits for a person is not waited for.
-            let deadline = match shared.lock().sinks[index].stopped {
-                Some(_) => Instant::now(),
-                None => deadline,
+            // A sink that waits for a person, or for which nobody has patience any more, is not waited for.
+            let is_given_up = matches!(ended, Err(Error::OutOfPatience { .. }));
+            let deadline = match &shared.lock().sinks[index] {
+                sink if sink.stopped.is_some() || is_given_up && sink.failing.is_some() => Instant::now(),
+                _ => deadline,
             };
             let outlets = around.outlets.clone();
             draining.spawn(async move { (index, outlets[index].delivery.drain(deadline).await) });
@@ -303,14 +326,16 @@ impl<A: Api> Run<A> {
                 }
             }
         }
-        checkpointer.finish().await;
+        if let Some(checkpointer) = checkpointer {
+            checkpointer.finish().await;
+        }
         let state = shared.lock();
         if ended.is_ok()
             && let Some(sink) = state.sinks.iter().find(|sink| sink.closed)
         {
             ended = Err(Error::Closed(sink.name.to_string()));
         }
-        let summary = Summary::of(&state, began.elapsed());
+        let summary = Summary::of(&state, !around.stop.is_cancelled(), began.elapsed());
         if let Some(left) = &summary.stdin_left {
             match &ended {
                 Ok(()) => ended = Err(Error::Stdin(left.to_string())),

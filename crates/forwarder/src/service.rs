@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, Source};
-use crate::positions::Limiters;
+use crate::quota::Limiters;
 use crate::run::{self, Options, Run};
 use crate::state::Shared;
 use crate::summary::Summary;
@@ -44,17 +44,18 @@ pub enum Error {
 /// What is told of a run while it goes on.
 pub trait Watch: Send {
     /// A run has begun.
-    fn begun(&mut self, shared: &std::sync::Arc<Shared>);
+    fn begun(&mut self, config: &Config, shared: &std::sync::Arc<Shared>);
     /// It has ended.
     fn ended(&mut self);
 }
 
-/// Runs what a configuration file says, until SIGTERM or SIGINT, or, once, to the end of what is there. SIGHUP reads the file again.
+/// Runs what a configuration file says, until SIGTERM or SIGINT, or, once, to the end of what is there: `once` is how long failures are
+/// waited out then. SIGHUP reads the file again.
 ///
 /// # Errors
 ///
 /// [`Error`] when it cannot begin, or ended early.
-pub async fn serve(path: &Path, once: bool, watch: &mut dyn Watch) -> Result<Summary, Error> {
+pub async fn serve(path: &Path, once: Option<Duration>, watch: &mut dyn Watch) -> Result<Summary, Error> {
     let mut config = config::load(path)?;
     let listen = |kind: SignalKind| signal(kind).map_err(Error::Signals);
     let mut signals = Signals {
@@ -72,17 +73,19 @@ pub async fn serve(path: &Path, once: bool, watch: &mut dyn Watch) -> Result<Sum
     let limiters = Limiters::default();
     // What to go back to when a new configuration cannot begin.
     let mut former: Option<Config> = None;
+    let mut is_new = false;
     let mut attempts = 0;
     loop {
         let options = Options {
-            once,
+            once: once.is_some(),
+            patience: once,
             limiters: limiters.clone(),
             ..Options::default()
         };
         let mut next = None;
         let mut is_ending = false;
         let ended = {
-            let running = generation(&config, options.clone(), &watched, watch);
+            let running = generation(&config, options.clone(), is_new, &watched, watch);
             tokio::pin!(running);
             loop {
                 tokio::select! {
@@ -113,14 +116,20 @@ pub async fn serve(path: &Path, once: bool, watch: &mut dyn Watch) -> Result<Sum
         };
         watched.clear();
         watch.ended();
+        is_new = false;
         match ended {
             Ok(summary) => match next {
                 Some(new) => {
-                    tracing::info!("goes on with the new configuration");
+                    is_new = true;
                     former = Some(std::mem::replace(&mut config, new));
                     attempts = 0;
                 }
-                None => return Ok(summary),
+                None => {
+                    if !(options.once || summary.is_complete) {
+                        summary.log();
+                    }
+                    return Ok(summary);
+                }
             },
             Err(Failed::Beginning(error)) if former.is_some() && attempts < MOST_ATTEMPTS && !is_ending => {
                 attempts += 1;
@@ -145,6 +154,7 @@ enum Failed {
 async fn generation(
     config: &Config,
     options: Options,
+    is_new: bool,
     watched: &Watched,
     watch: &mut dyn Watch,
 ) -> Result<Summary, Failed> {
@@ -152,15 +162,19 @@ async fn generation(
         Err(run::Error::Stopped) => return Ok(Summary::default()),
         begun => begun.map_err(Failed::Beginning)?,
     };
+    if is_new {
+        tracing::info!("goes on with the new configuration");
+    }
     let names = |names: Vec<&str>| names.join(", ");
     tracing::info!(
         sources = names(config.sources.keys().map(String::as_str).collect()),
         sinks = names(config.sinks.keys().map(String::as_str).collect()),
-        state = %config.state.dir.display(),
+        state = config.state.as_ref().map(|state| state.dir.display().to_string()),
+        dead_letters = %config.dead_letter.path.display(),
         "running"
     );
     watched.set(run.shared().clone(), run.letters().clone());
-    watch.begun(run.shared());
+    watch.begun(config, run.shared());
     run.run().await.map_err(Failed::Running)
 }
 

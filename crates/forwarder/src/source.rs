@@ -4,6 +4,7 @@ pub mod kondado;
 pub mod text;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use logferry_kondado::answer::Failure;
@@ -37,6 +38,8 @@ pub struct Surroundings {
     pub letters: DeadLetters,
     /// Whether to end at the end of what is there.
     pub once: bool,
+    /// How long failures are waited out then.
+    pub patience: Duration,
     /// Asks the source to end.
     pub stop: CancellationToken,
 }

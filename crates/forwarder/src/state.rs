@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use logferry_kondado::limiter::Limiter;
 use logferry_sinks::Ticket;
 use logferry_sinks::delivery::{GivenUp, Origin, Report, Retrying, Settled};
+use serde::Serialize;
 use tokio::sync::Notify;
 
 use crate::checkpoint::{FilePlace, Key};
@@ -75,7 +76,7 @@ pub struct Stored {
 }
 
 /// Records of a track, by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct RecordCounts {
     /// All of them.
     pub received: u64,
@@ -90,7 +91,7 @@ pub struct RecordCounts {
 }
 
 /// Events of a sink, by what became of them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct EventCounts {
     /// All of them.
     pub queued: u64,
@@ -138,8 +139,19 @@ pub struct Sink {
     pub retries: u64,
     /// Why it is stopped.
     pub stopped: Option<String>,
+    /// Since when it only fails, and is tried again.
+    pub failing: Option<Failing>,
     /// Whether its reader is gone.
     pub closed: bool,
+}
+
+/// Failures, with nothing between them that went well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failing {
+    /// When the first of them was.
+    pub since: Millis,
+    /// What the last one was.
+    pub reason: String,
 }
 
 /// What a source is doing.
@@ -302,6 +314,7 @@ impl Report for SinkReport {
             let sink = &mut state.sinks[self.sink];
             if settled.delivered > 0 || settled.dead_lettered > 0 {
                 sink.stopped = None;
+                sink.failing = None;
             }
             let counts = &mut sink.counts;
             counts.delivered += settled.delivered as u64;
@@ -324,12 +337,18 @@ impl Report for SinkReport {
         self.shared.wake();
     }
 
-    fn retrying(&self, _: &Retrying<'_>) {
+    fn retrying(&self, retrying: &Retrying<'_>) {
+        let now = self.shared.clock.now();
         let mut state = self.shared.lock();
         let sink = &mut state.sinks[self.sink];
         sink.retries += 1;
         // What is tried again is not stopped any more.
         sink.stopped = None;
+        let since = sink.failing.as_ref().map_or(now, |failing| failing.since);
+        sink.failing = Some(Failing {
+            since,
+            reason: retrying.reason.to_owned(),
+        });
     }
 
     fn stopped(&self, reason: &str) {
@@ -339,6 +358,7 @@ impl Report for SinkReport {
             tracing::error!(sink = %sink.name, "stopped until this is mended; everything is kept: {reason}");
         }
         sink.stopped = Some(reason.to_owned());
+        sink.failing = None;
         drop(state);
         self.shared.wake();
     }

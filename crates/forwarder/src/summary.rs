@@ -22,6 +22,8 @@ pub struct Summary {
     pub undelivered: u64,
     /// How far standard input is acknowledged, where not all that was read of it is.
     pub stdin_left: Option<StdinLeft>,
+    /// Whether it ended because everything that was there was read and delivered.
+    pub is_complete: bool,
     /// How long it took.
     pub took: Duration,
 }
@@ -47,10 +49,19 @@ impl fmt::Display for StdinLeft {
 
 impl Summary {
     /// Of what a state has counted.
-    pub fn of(state: &State, took: Duration) -> Summary {
+    pub fn of(state: &State, is_complete: bool, took: Duration) -> Summary {
         let track = |track: &crate::state::Track| {
             let client = track.client_id.map(|id| format!(" of client {id}")).unwrap_or_default();
-            (format!("{} {}{client}", track.source_name, track.stream), track.counts)
+            let mut of_source = state.tracks.iter().filter(|other| other.source == track.source);
+            // Each sink reads a file by itself.
+            let sink = match (&track.positions, &track.sinks[..], of_source.nth(1)) {
+                (Positions::Lines(_), [sink], Some(_)) => format!(" for sink {}", state.sinks[*sink].name),
+                _ => String::new(),
+            };
+            (
+                format!("{} {}{client}{sink}", track.source_name, track.stream),
+                track.counts,
+            )
         };
         Summary {
             tracks: state.tracks.iter().map(track).collect(),
@@ -64,8 +75,31 @@ impl Summary {
             late: state.tracks.iter().map(|track| track.seen.late).sum(),
             undelivered: state.sinks.iter().map(|sink| sink.counts.in_flight).sum(),
             stdin_left: stdin_left(state),
+            is_complete,
             took,
         }
+    }
+
+    /// Records that were received.
+    pub fn records(&self) -> u64 {
+        self.tracks.iter().map(|(_, counts)| counts.received).sum()
+    }
+
+    /// Events that the sinks keep.
+    pub fn delivered(&self) -> u64 {
+        self.sinks.iter().map(|(_, counts)| counts.delivered).sum()
+    }
+
+    /// Says in one line that the run has ended.
+    pub(crate) fn log(&self) {
+        tracing::info!(
+            records = self.records(),
+            delivered = self.delivered(),
+            dead_letters = self.dead_letters(),
+            undelivered = self.undelivered,
+            requests = self.requests,
+            "ended"
+        );
     }
 
     /// Records and events that became dead letters.

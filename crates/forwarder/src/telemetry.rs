@@ -20,7 +20,11 @@ use tokio::net::TcpListener;
 
 pub use metrics::render;
 
-use crate::state::Shared;
+use crate::feed::Millis;
+use crate::state::{Shared, time_of_millis};
+
+/// A sink that has only failed for so long does not pass for ready.
+const FAILS_FOR_LONG: Millis = 60_000;
 
 /// What is looked at: the run of now, or none while one is begun.
 #[derive(Clone, Default)]
@@ -99,11 +103,13 @@ async fn health(State(watched): State<Watched>) -> impl IntoResponse {
     }
 }
 
-/// Whether events flow: every source answers, every sink takes, and positions can be stored.
+/// Whether events flow: every source answers, every sink takes, and positions and dead letters can be stored.
 async fn ready(State(watched): State<Watched>) -> impl IntoResponse {
     let Some(watch) = watched.get() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
     };
+    let letters = watch.letters.failing();
+    let now = watch.shared.clock.now();
     let state = watch.shared.lock();
     let mut reasons = Vec::new();
     if state.draining {
@@ -127,8 +133,17 @@ async fn ready(State(watched): State<Watched>) -> impl IntoResponse {
                 .iter()
                 .map(|reason| format!("sink {}: {reason}", sink.name)),
         );
+        let failing = sink
+            .failing
+            .as_ref()
+            .filter(|failing| now >= failing.since + FAILS_FOR_LONG);
+        reasons.extend(failing.map(|failing| {
+            let since = time_of_millis(failing.since);
+            format!("sink {}: it only fails since {since}: {}", sink.name, failing.reason)
+        }));
         reasons.extend(sink.closed.then(|| format!("sink {}: its reader is gone", sink.name)));
     }
+    reasons.extend(letters.map(|failing| format!("dead letters cannot be written: {}", failing.reason)));
     reasons.extend(
         state
             .checkpoint_error

@@ -5,12 +5,12 @@
 //! later, and nothing that waits for a stamp to age comes too early. That needs requests one at a time, which costs nothing
 //! while an answer takes less than the quota's share of a minute.
 //!
-//! Nothing is known of requests before the start of the program, or of others with the same key: the API's own word
-//! ([`Limiter::throttled`]) covers these.
+//! Requests before the start of the program are known as far as somebody has kept them ([`Limiter::keep`], [`Limiter::recall`]). Nothing is
+//! known of others with the same key: the API's own word ([`Limiter::throttled`]) covers these.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,7 +38,11 @@ struct Shared {
     /// One place: whose turn it is. It is given in the order of asking.
     turn: Arc<Semaphore>,
     state: Mutex<State>,
+    keep: OnceLock<Keep>,
 }
+
+/// Told, before a request is sent, when those that count were answered.
+type Keep = Box<dyn Fn(&VecDeque<Instant>) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -58,10 +62,28 @@ impl Limiter {
             min_interval: min_interval.min(FOR_EVER),
             turn: Arc::new(Semaphore::new(1)),
             state: Mutex::default(),
+            keep: OnceLock::new(),
         };
         Limiter {
             shared: Arc::new(shared),
         }
+    }
+
+    /// Counts requests of before, by how long ago they were answered; the oldest first.
+    pub fn recall(&self, ages: impl IntoIterator<Item = Duration>) {
+        let now = Instant::now();
+        let mut state = self.shared.state();
+        for age in ages {
+            // A clock may have begun later than that.
+            state.stamps.push_back(now.checked_sub(age).unwrap_or(now));
+        }
+        state.forget(&self.shared, now);
+    }
+
+    /// Calls this, from now on, before each request is sent, with the times of the answers that count. The request may be the last thing that
+    /// the program does. The first one to ask for it is told.
+    pub fn keep(&self, keep: impl Fn(&VecDeque<Instant>) + Send + Sync + 'static) {
+        let _ = self.shared.keep.set(Box::new(keep));
     }
 
     /// Waits for leave to send one request, in the order of asking. Hold the permit until the answer has been read, or the
@@ -76,6 +98,9 @@ impl Limiter {
                 let free = state.free_at(&self.shared);
                 if free <= Instant::now() {
                     state.under_way = true;
+                    if let Some(keep) = self.shared.keep.get() {
+                        keep(&state.stamps);
+                    }
                     break;
                 }
                 free
@@ -142,6 +167,10 @@ impl State {
         let now = Instant::now();
         self.under_way = false;
         self.stamps.push_back(now);
+        self.forget(shared, now);
+    }
+
+    fn forget(&mut self, shared: &Shared, now: Instant) {
         while self.stamps.len() > shared.requests_per_minute
             || self.stamps.len() > 1
                 && self
@@ -303,6 +332,28 @@ mod tests {
             limiter.throttled(Duration::MAX);
             limiter.throttled(millis(10));
             assert!(limiter.free_at() > Instant::now() + millis(1_000_000));
+        });
+    }
+
+    #[test]
+    fn requests_of_before_count() {
+        paused(async {
+            sleep(millis(120_000)).await;
+            let limiter = Limiter::new(2, millis(1000));
+            limiter.recall([90_000, 50_000, 200].map(millis));
+            let begun = Instant::now();
+            assert_eq!(limiter.used(), 2);
+            let kept = Arc::new(Mutex::new(Vec::new()));
+            let keeping = Arc::clone(&kept);
+            limiter.keep(move |answered| {
+                let ages = answered.iter().map(|stamp| stamp.elapsed());
+                *keeping.lock().unwrap() = ages.collect();
+            });
+            drop(limiter.permit().await);
+            assert_eq!(begun.elapsed(), millis(10_010));
+            assert_eq!(*kept.lock().unwrap(), [60_010, 10_210].map(millis));
+            drop(limiter.permit().await);
+            assert_eq!(begun.elapsed(), millis(59_810));
         });
     }
 

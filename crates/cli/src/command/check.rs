@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use logferry_forwarder::{backfill, config, connect};
 
 use crate::exit::Exit;
-use crate::{logging, say};
+use crate::logging;
+use crate::say::{fail, refuse, say};
 
 /// Check a configuration, without reading or sending anything
 #[derive(Debug, clap::Args)]
@@ -32,13 +33,13 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
     if let Err(error) = logging::start(&args.logging) {
-        say(&error);
+        fail(&error);
         return Exit::Usage;
     }
     let config = match config::load(&args.config) {
         Ok(config) => config,
         Err(errors) => {
-            say(&errors);
+            refuse(&errors);
             return Exit::Config;
         }
     };
@@ -61,7 +62,7 @@ fn connect(config: &config::Config) -> Exit {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            say(&error);
+            fail(&error);
             return Exit::Failure;
         }
     };

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::exit_of;
 use crate::exit::Exit;
-use crate::{logging, say};
+use crate::logging;
+use crate::say::{fail, refuse, say, sum_up};
 
 /// Send dead letters again
 #[derive(Debug, clap::Args)]
@@ -40,20 +41,20 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
     if let Err(error) = logging::start(&args.logging) {
-        say(&error);
+        fail(&error);
         return Exit::Usage;
     }
     let config = match config::load(&args.config) {
         Ok(config) => config,
         Err(errors) => {
-            say(&errors);
+            refuse(&errors);
             return Exit::Config;
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            say(&error);
+            fail(&error);
             return Exit::Failure;
         }
     };
@@ -75,7 +76,7 @@ pub fn run(args: Args) -> Exit {
     });
     match replayed {
         Ok(replayed) => {
-            say(&replayed.summary);
+            sum_up(&replayed.summary);
             let (path, bytes) = replayed.refused;
             match bytes {
                 0 if replayed.summary.undelivered > 0 => Exit::Failure,
@@ -87,7 +88,7 @@ pub fn run(args: Args) -> Exit {
             }
         }
         Err(error) => {
-            say(&error);
+            fail(&error);
             match error {
                 replay::Error::Io { .. } => Exit::Io,
                 replay::Error::NoSink { .. } => Exit::Usage,

@@ -2,15 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use logferry_forwarder::config::{Config, SinkKind};
 use logferry_forwarder::service::{self, Watch};
 use logferry_forwarder::source;
 use logferry_forwarder::state::Shared;
 use logferry_forwarder::{checkpoint, run};
 
 use crate::exit::Exit;
+use crate::logging;
 use crate::progress::Rows;
-use crate::{logging, say};
+use crate::say::{fail, refuse, sum_up};
+
+/// A longer time is as good as for ever, and a clock can still count it.
+const LONGEST_PATIENCE: u64 = 365 * 24 * 60 * 60;
 
 /// Read the sources and deliver to the sinks, until stopped
 #[derive(Debug, clap::Args)]
@@ -30,6 +36,10 @@ pub struct Args {
     #[arg(long)]
     once: bool,
 
+    /// With --once: end, with an error, when the API or a sink has only failed for so long
+    #[arg(long, value_name = "SECONDS", requires = "once", default_value_t = 300)]
+    give_up_secs: u64,
+
     #[command(flatten)]
     logging: logging::Args,
 }
@@ -37,13 +47,13 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: Args) -> Exit {
     if let Err(error) = logging::start(&args.logging) {
-        say(&error);
+        fail(&error);
         return Exit::Usage;
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            say(&error);
+            fail(&error);
             return Exit::Failure;
         }
     };
@@ -51,21 +61,28 @@ pub fn run(args: Args) -> Exit {
         is_wanted: args.once,
         rows: None,
     };
-    let served = runtime.block_on(service::serve(&args.config, args.once, &mut watch));
+    let patience = args
+        .once
+        .then(|| Duration::from_secs(args.give_up_secs.min(LONGEST_PATIENCE)));
+    let served = runtime.block_on(service::serve(&args.config, patience, &mut watch));
     // Threads that wait for stdin cannot be asked to end.
     runtime.shutdown_background();
     match served {
         Ok(summary) => {
-            if args.once || summary.undelivered > 0 {
-                say(&summary);
+            let is_whole = args.once || summary.is_complete;
+            if is_whole || summary.undelivered > 0 {
+                sum_up(&summary);
             }
-            match args.once && summary.dead_letters() > 0 {
+            match is_whole && summary.dead_letters() > 0 {
                 true => Exit::Invalid,
                 false => Exit::Good,
             }
         }
         Err(error) => {
-            say(&error);
+            match &error {
+                service::Error::Config(errors) => refuse(errors),
+                error => fail(error),
+            }
             exit_of(&error)
         }
     }
@@ -90,6 +107,7 @@ pub fn exit_of(error: &service::Error) -> Exit {
             | run::Error::Source(_)
             | run::Error::SinkStopped { .. }
             | run::Error::Stdin(_)
+            | run::Error::OutOfPatience { .. }
             | run::Error::Undelivered(_)
             | run::Error::Defect(_)
             | run::Error::Stopped => Exit::Failure,
@@ -103,9 +121,13 @@ struct Shown {
 }
 
 impl Watch for Shown {
-    fn begun(&mut self, shared: &Arc<Shared>) {
+    fn begun(&mut self, config: &Config, shared: &Arc<Shared>) {
         if self.is_wanted {
-            self.rows = Rows::show(shared.clone());
+            let writes_stdout = config
+                .sinks
+                .values()
+                .any(|sink| matches!(sink.kind, SinkKind::Stdout(_)));
+            self.rows = Rows::show(shared.clone(), writes_stdout);
         }
     }
 

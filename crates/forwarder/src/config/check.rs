@@ -1,15 +1,15 @@
 //! What a configuration must be beyond the types of its values.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use axum::http::Uri;
 use logferry_sinks::exchange::Problem;
 use logferry_sinks::select::Selection;
 use logferry_sinks::{Service, dead_letter};
 
+use super::paths;
 use super::read::{Reader, Table};
 use super::sink::Common;
 use super::source::{FileSource, Kondado, Source};
@@ -291,13 +291,27 @@ pub fn whole(reader: &mut Reader<'_>, parts: &Parts) {
     inputs(reader, parts, &sources, &sinks);
     only_one(reader, &sources, "stdin", "source");
     only_one(reader, &sinks, "stdout", "sink");
-    paths(reader, parts, &sources, &sinks);
-    if !root.entries.contains_key("state")
-        && let Some((_, source)) = sources.iter().find(|(_, table)| type_of(table) != Some("stdin"))
-    {
-        reader.wrong(
+    paths::check(reader, parts, &sources, &sinks);
+    if !root.entries.contains_key("state") {
+        without_state(reader, &sources);
+    }
+}
+
+/// Only standard input has no position to keep. What becomes of its dead letters must be said.
+fn without_state(reader: &mut Reader<'_>, sources: &[(&str, Table<'_>)]) {
+    if let Some((_, source)) = sources.iter().find(|(_, table)| type_of(table) != Some("stdin")) {
+        return reader.wrong(
             source.at.clone(),
             "`[state]` is missing: its `dir` is the folder that keeps how far this source has been delivered",
+        );
+    }
+    let letters = reader.root().child("dead_letter");
+    let has_path = letters.as_ref().is_some_and(|table| table.entries.contains_key("path"));
+    if let Some((_, source)) = sources.first().filter(|_| !has_path) {
+        reader.wrong(
+            letters.map_or(source.at.clone(), |table| table.at),
+            "`dead_letter.path` is missing: it is the file that keeps what can be neither mapped nor delivered. \
+             Without `[state]` there is no folder for it",
         );
     }
 }
@@ -326,55 +340,6 @@ fn only_one(reader: &mut Reader<'_>, tables: &[(&str, Table<'_>)], kind: &str, w
             format!("there is one {kind} only, and the {what} `{first}` has it"),
         );
     }
-}
-
-/// Nothing may be written twice, nor be read while it is written.
-fn paths(reader: &mut Reader<'_>, parts: &Parts, sources: &[(&str, Table<'_>)], sinks: &[(&str, Table<'_>)]) {
-    let mut taken: BTreeMap<PathBuf, String> = BTreeMap::new();
-    let mut take = |reader: &mut Reader<'_>, path: &Path, at: Range<usize>, who: String| {
-        if path.as_os_str().is_empty() || !reader.is_known(&at) {
-            return;
-        }
-        match taken.get(&normal(path)) {
-            Some(other) => reader.wrong(at, format!("{other} has this file too")),
-            None => {
-                taken.insert(normal(path), who);
-            }
-        }
-    };
-    for (name, table) in sources {
-        if let Some(Source::File(file)) = parts.sources.get(*name)
-            && !taken_by_source(parts, name, &file.path)
-        {
-            take(reader, &file.path, table.place("path"), format!("the source `{name}`"));
-        }
-    }
-    for (name, table) in sinks {
-        if let Some(SinkKind::File(file)) = parts.sinks.get(*name).map(|sink| &sink.kind) {
-            take(reader, &file.path, table.place("path"), format!("the sink `{name}`"));
-        }
-    }
-    let root = reader.root();
-    if let Some(config) = &parts.dead_letter {
-        let table = root.child("dead_letter").or_else(|| root.child("state"));
-        let at = table.map_or(0..0, |table| table.place("path"));
-        take(reader, &config.path, at, "the dead letters".to_owned());
-    }
-}
-
-/// Two sources may read the same file.
-fn taken_by_source(parts: &Parts, name: &str, path: &Path) -> bool {
-    parts
-        .sources
-        .iter()
-        .take_while(|(other, _)| other.as_str() != name)
-        .any(|(_, other)| matches!(other, Source::File(file) if normal(&file.path) == normal(path)))
-}
-
-/// The path with one spelling for `a`, `./a` and `a//b`.
-fn normal(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path);
-    absolute.unwrap_or_else(|_| path.to_owned()).components().collect()
 }
 
 /// The tables in a table, in the order of the text.

@@ -70,8 +70,11 @@ fn defaults() {
     );
     assert_eq!((kondado.start, kondado.redeliver_changed), (None, false));
 
-    let stdin = configuration("sinks.out.type = 'stdout'\nsources.in.type = 'stdin'").unwrap();
-    assert_eq!(stdin.state.dir, Path::new("."));
+    let stdin = "sinks.out.type = 'stdout'\nsources.in.type = 'stdin'\n";
+    let config = configuration(&format!("{stdin}dead_letter.path = 'bad.ndjson'")).unwrap();
+    assert_eq!(config.state, None);
+    let said = configuration(stdin).unwrap_err().to_string();
+    assert!(said.contains("`dead_letter.path` is missing"), "{said}");
 }
 
 #[test]

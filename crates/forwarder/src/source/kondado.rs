@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use logferry_kondado::answer::Failure;
@@ -23,13 +23,17 @@ use super::{Error, Place, Surroundings};
 use crate::config::Start;
 use crate::feed::{self, Feed, Plan, Purpose, Request};
 use crate::mapping::RowMapper;
-use crate::state::{Positions, State, time_of_millis};
+use crate::patience::out_of_patience;
+use crate::state::{Positions, State, time_of, time_of_millis};
 
 /// Errors of the API's own are worth so many attempts before they are waited out.
 const FEW_ATTEMPTS: u32 = 5;
 
 /// How long to wait before another attempt at what will hardly change by itself.
 const LONG_WAIT: Duration = Duration::from_secs(300);
+
+/// What kinds of failures are counted.
+pub const ERROR_TYPES: [&str; 5] = ["transient", "protocol", "refused", "bad_request", "fatal"];
 
 /// Texts of rows without an id that are remembered, so that each is a dead letter once.
 const REMEMBERED: usize = 10_000;
@@ -124,6 +128,8 @@ pub struct Channel {
 struct Health {
     failures: u32,
     refusals: u32,
+    /// When the first of the failures was.
+    since: Option<Instant>,
 }
 
 enum Turn {
@@ -176,7 +182,7 @@ impl<A: Api> Kondado<A> {
                         () = around.stop.cancelled() => return Ok(()),
                     }
                 }
-                Err(failure) => self.failed(&around, channel, &mut health[channel], failure)?,
+                Err(failure) => self.failed(&around, (channel, request.purpose), &mut health[channel], failure)?,
             }
         }
     }
@@ -233,17 +239,10 @@ impl<A: Api> Kondado<A> {
 
     /// Asks when the quota allows; `None` when the source is to end.
     async fn ask(&self, around: &Surroundings, channel: usize, request: &Request) -> Option<Result<Page, Failure>> {
-        if request.purpose != Purpose::Backlog {
-            // Requests are spread over the minute, unless there is much to read: a quota that is used up leaves streams unwatched for the rest.
-            let quota = u32::try_from(self.limiter.quota()).unwrap_or(u32::MAX).max(1);
-            if self.limiter.used() * 2 >= self.limiter.quota()
-                && let Some(last) = self.limiter.last_answer()
-            {
-                let spread = last + Duration::from_secs(60) / quota;
-                tokio::select! {
-                    () = sleep_until(spread) => {}
-                    () = around.stop.cancelled() => return None,
-                }
+        if let Some(spread) = self.spread(request.purpose) {
+            tokio::select! {
+                () = sleep_until(spread) => {}
+                () = around.stop.cancelled() => return None,
             }
         }
         let permit: Permit = tokio::select! {
@@ -259,6 +258,21 @@ impl<A: Api> Kondado<A> {
         let mut state = around.shared.lock();
         state.sources[self.index].requests += 1;
         Some(answer)
+    }
+
+    /// Requests are spread over the minute, unless there is much to read: a quota that is used up leaves streams unwatched for the rest.
+    fn spread(&self, purpose: Purpose) -> Option<Instant> {
+        let is_half_used = self.limiter.used() * 2 >= self.limiter.quota();
+        let last = self.limiter.last_answer()?;
+        let quota = u32::try_from(self.limiter.quota()).unwrap_or(u32::MAX).max(1);
+        (purpose != Purpose::Backlog && is_half_used).then(|| last + Duration::from_secs(60) / quota)
+    }
+
+    /// When a request goes that is not to go before a time: the quota may want a later one.
+    fn goes_at(&self, purpose: Purpose, not_before: Instant) -> Instant {
+        not_before
+            .max(self.limiter.free_at())
+            .max(self.spread(purpose).unwrap_or(not_before))
     }
 
     /// Takes up a page: what is no record goes to the dead letters first, then the sinks get what they lack.
@@ -433,26 +447,28 @@ impl<A: Api> Kondado<A> {
     fn failed(
         &self,
         around: &Surroundings,
-        channel: usize,
+        (channel, purpose): (usize, Purpose),
         health: &mut Health,
         failure: Failure,
     ) -> Result<(), Error> {
         let at = self.channels[channel];
         let (name, stream) = (&self.name, at.stream.name());
+        let clock = &around.shared.clock;
         let mut state = around.shared.lock();
-        let now = around.shared.clock.now();
+        let now = Instant::now();
         if let Failure::Throttled { wait, .. } = failure {
             let wait = jittered(wait);
             self.limiter.throttled(wait);
             let source = &mut state.sources[self.index];
             source.throttled += 1;
             source.throttled_millis += millis(wait);
-            let until = time_of_millis(now + millis(wait));
+            let until = time_of_millis(clock.at(self.goes_at(purpose, now + wait)));
             tracing::info!(source = %name, stream, %until, "throttled: the API asks to wait {:.0} s", wait.as_secs_f64());
             return Ok(());
         }
 
         health.failures += 1;
+        let since = *health.since.get_or_insert(now);
         let mut asked = None;
         let (kind, is_lasting) = match &failure {
             Failure::Transient { after, .. } => {
@@ -486,16 +502,22 @@ impl<A: Api> Kondado<A> {
             true => LONG_WAIT,
             false => retry::Settings::default().wait(health.failures, asked, fastrand::f64()),
         };
-        let until = now + millis(wait);
-        let shown = time_of_millis(until);
+        if around.once && now + wait > since + around.patience {
+            return Err(Error::Failed {
+                name: name.clone(),
+                reason: format!("{stream}: {}", out_of_patience(around.patience, &reason)),
+            });
+        }
+        let goes_at = self.goes_at(purpose, now + wait);
+        let shown = time_of_millis(clock.at(goes_at));
         if is_lasting {
             tracing::error!(source = %name, stream, until = %shown, "cannot read, and will hardly by itself: {reason}");
         } else {
-            tracing::warn!(source = %name, stream, until = %shown, "waiting {:.1} s to ask again: {reason}", wait.as_secs_f64());
+            tracing::warn!(source = %name, stream, until = %shown, "waiting {:.1} s to ask again: {reason}", (goes_at - now).as_secs_f64());
         }
         source.failing.insert(channel, reason);
         if let Positions::Rows(feed) = &mut state.tracks[at.track].positions {
-            feed.put_off(until);
+            feed.put_off(clock.at(now + wait));
         }
         Ok(())
     }
@@ -601,7 +623,8 @@ impl<A: Api> Kondado<A> {
                 Err(Failure::Throttled { wait, .. }) => {
                     let wait = jittered(wait);
                     self.limiter.throttled(wait);
-                    tracing::info!(source = %self.name, stream = stream.name(), "throttled: the API asks to wait {:.0} s", wait.as_secs_f64());
+                    let until = shown(self.limiter.free_at());
+                    tracing::info!(source = %self.name, stream = stream.name(), %until, "throttled: the API asks to wait {:.0} s", wait.as_secs_f64());
                     continue;
                 }
                 Err(failure @ (Failure::Fatal { .. } | Failure::BadRequest { .. })) => return Err(failure),
@@ -615,11 +638,15 @@ impl<A: Api> Kondado<A> {
                         _ => None,
                     };
                     let wait = retry::Settings::default().wait(failures, after, fastrand::f64());
-                    tracing::warn!(source = %self.name, stream = stream.name(), "waiting {:.1} s to ask again: {failure}", wait.as_secs_f64());
-                    wait
+                    let goes_at = self.limiter.free_at().max(Instant::now() + wait);
+                    tracing::warn!(
+                        source = %self.name, stream = stream.name(), until = %shown(goes_at),
+                        "waiting {:.1} s to ask again: {failure}", (goes_at - Instant::now()).as_secs_f64()
+                    );
+                    goes_at
                 }
             };
-            tokio::time::sleep(wait).await;
+            sleep_until(wait).await;
         }
     }
 }
@@ -637,6 +664,11 @@ pub fn settings(kondado: &crate::config::Kondado, once: Option<i64>) -> feed::Se
 /// A feed that goes on from stored positions.
 pub fn feed(settings: feed::Settings, positions: Vec<logferry_kondado::cursor::Snapshot>) -> Positions {
     Positions::Rows(Box::new(Feed::new(settings, positions)))
+}
+
+/// A time that is still to come, by the wall's clock.
+fn shown(instant: Instant) -> String {
+    time_of(SystemTime::now() + instant.saturating_duration_since(Instant::now()))
 }
 
 fn millis(duration: Duration) -> u64 {

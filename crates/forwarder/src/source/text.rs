@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use super::{Error, Place, Surroundings};
 use crate::input::judge::{Invalid, Item, Judge, Kind, Visit};
 use crate::input::reader::{Batch, Reader, Source};
-use crate::lines::Mark;
+use crate::lines::{Mark, Stretch};
 use crate::mapping::{self, RowMapper, fivetran_event};
 use crate::ordered::{Turns, default_threads};
 use crate::state::{Positions, State};
@@ -32,6 +32,10 @@ pub struct Text {
     pub path: Option<PathBuf>,
     /// What counts as a record.
     pub judge: Judge,
+    /// The records before it are done.
+    pub begins: u64,
+    /// Of which records the dead letters are kept, by whichever of the readings of a file came first.
+    pub letters_kept: Arc<Mutex<Stretch>>,
 }
 
 /// A record as far as it got.
@@ -296,19 +300,34 @@ impl Reading {
                             around.hand_over(track, &mut sinks[place.sink].counts, place, events);
                         }
                     }
-                    Err(letter) => refused.push((letter, lacking.clone())),
+                    Err(letter) => refused.push((mark, letter, lacking.clone())),
                 }
             }
         }
         around.shared.moved.notify_one();
         if !refused.is_empty() {
-            let letters: Vec<_> = refused.iter().map(|(letter, _)| letter.clone()).collect();
-            self.runtime.block_on(around.letters.keep(&letters));
+            // Whoever reads the same file waits until they are kept.
+            let mut kept = text.letters_kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = refused.iter().filter(|(mark, ..)| !kept.has(mark.records));
+            let letters: Vec<_> = new.map(|(_, letter, _)| letter.clone()).collect();
+            for letter in &letters {
+                let (source, line) = (&text.name, letter.line);
+                tracing::error!(%source, line, "a record became a dead letter: {}", letter.reason);
+            }
+            if !letters.is_empty() {
+                self.runtime.block_on(around.letters.keep(&letters));
+            }
+            let before = *kept;
+            kept.join(text.begins, self.records);
+            drop(kept);
             let mut state = around.shared.lock();
             let track = &mut state.tracks[text.track];
-            for (_, places) in refused {
+            for (mark, _, places) in refused {
                 track.counts.received += 1;
-                track.counts.dead_lettered += 1;
+                match before.has(mark.records) {
+                    true => track.counts.deduplicated += 1,
+                    false => track.counts.dead_lettered += 1,
+                }
                 for place in places {
                     track.acknowledge(place.reader, place.ticket.epoch, place.ticket.record);
                 }
@@ -339,7 +358,6 @@ impl Finder<'_, '_> {
     }
 
     fn letter(&self, reason: String, text: &[u8], truncated: bool, line: u64) -> Letter {
-        tracing::error!(source = %self.source.name, line, "a record became a dead letter: {reason}");
         let mut letter = Letter::of_record(reason, Bytes::copy_from_slice(text));
         if truncated {
             letter = letter.truncated();

@@ -9,6 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use crate::invariants;
+use crate::source::kondado::ERROR_TYPES;
 use crate::state::{Positions, Shared, State, Track};
 
 /// The text of a scrape.
@@ -331,12 +332,14 @@ fn sources(state: &State, out: &mut Vec<Family>) {
                 .map(|(used, quota)| float(used as u64) / float(quota.max(1) as u64))
         },
     );
-    let errors = state.sources.iter().flat_map(|source| {
-        source.errors.iter().map(|(kind, count)| {
+    // A series that begins with its first error hides it from `increase`.
+    let apis = state.sources.iter().filter(|source| source.limiter.is_some());
+    let errors = apis.flat_map(|source| {
+        ERROR_TYPES.iter().map(|kind| {
             let mut labels = labels(source);
             labels.push(("error_type", (*kind).to_owned()));
             labels.push(("stage", "receiving".to_owned()));
-            (labels, float(*count))
+            (labels, float(source.errors.get(kind).copied().unwrap_or_default()))
         })
     });
     out.push(Family {
