@@ -9,6 +9,8 @@
 mod api;
 #[path = "run/delivery.rs"]
 mod delivery;
+#[path = "run/once.rs"]
+mod once;
 #[path = "run/positions.rs"]
 mod positions;
 #[path = "run/program.rs"]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use logferry_emulator::{Delay, Fault, Limits, Numbers, Options, Quirks, Stream};
+use nix::sys::signal::Signal;
 
+use crate::program::Program;
 use crate::world::{LAKE, PASSING, QUICK, World, until};
 
 #[test]
@@ -98,6 +100,56 @@ fn throttling_is_waited_out_and_no_failure() {
         ended.stderr
     );
     assert!(!ended.stderr.contains("WARN"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_quota_outlives_a_process_that_is_killed() {
+    let world = World::new(Options {
+        records: 0,
+        limits: Some(Limits {
+            requests: 20,
+            window: Duration::from_secs(60),
+            min_interval: Duration::ZERO,
+        }),
+        ..Options::default()
+    });
+    world.configure("rate_limit.min_interval_ms = 1\npoll_interval_secs = 1\n", LAKE);
+    let requests = || world.emulator.stats().requests.values().sum::<u64>();
+    let used = |program: &mut Program| program.scrape().sum("logferry_quota_used_ratio", &[]);
+    let mut last = 0;
+    while last < 20 {
+        let mut program = world.start();
+        // The last of them may not have been counted by the server, but by us.
+        until("requests", || requests() >= last + 2 || used(&mut program) >= 1.0);
+        last = requests();
+        let is_used_up = used(&mut program) >= 1.0;
+        program.signal(Signal::SIGKILL);
+        program.wait();
+        if is_used_up {
+            break;
+        }
+    }
+    assert!(last >= 10, "{last}");
+    assert_eq!(world.emulator.stats().throttles, 0);
+    let mut program = world.start();
+    until("the quota", || used(&mut program) >= 0.95);
+    assert_eq!(world.emulator.stats().throttles, 0);
+}
+
+#[test]
+fn a_kind_of_failure_is_counted_before_the_first() {
+    let world = World::with_records(3);
+    world.configure(QUICK, LAKE);
+    let mut program = world.start();
+    program.until_ready();
+    let metrics = program.get("/metrics").1;
+    for kind in ["transient", "protocol", "refused", "bad_request", "fatal"] {
+        let series = metrics.lines().find(|line| {
+            line.starts_with("component_errors_total{") && line.contains(&format!("error_type=\"{kind}\""))
+        });
+        assert!(series.is_some_and(|line| line.ends_with(" 0.0")), "{kind}: {series:?}");
+    }
+    program.stop();
 }
 
 #[test]

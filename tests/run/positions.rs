@@ -23,6 +23,11 @@ fn rows(world: &World, is_meant: impl Fn(&Entry) -> bool) -> Vec<String> {
     entries.map(|entry| entry.row).collect()
 }
 
+fn created(row: &str) -> String {
+    let (_, rest) = row.split_once("\"createdAt\":\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
 #[test]
 fn a_second_process_is_kept_out() {
     let world = World::with_records(5);
@@ -196,6 +201,36 @@ fn positions_can_be_looked_at_and_moved() {
 }
 
 #[test]
+fn a_position_is_moved_to_a_time_and_not_beyond_the_end() {
+    let world = delivered(300);
+    let set = |args: &[&str], code| {
+        let all = ["checkpoint", "set", "--config", "logferry.toml", "--sink", "lake"];
+        world.ends(&[&all[..], args].concat(), code).stderr
+    };
+    let before = fs::read(world.path(PIPELINES)).unwrap();
+    let beyond = ["--stream", "pipeline_logs", "--id", "999999999"];
+    let said = set(&[&beyond[..], &["--connect"]].concat(), 64);
+    assert!(said.contains("there is no id so far: the newest is "), "{said}");
+    assert_eq!(fs::read(world.path(PIPELINES)).unwrap(), before);
+    let said = set(&beyond, 0);
+    assert!(
+        said.contains("warning: ") && said.contains("are not delivered"),
+        "{said}"
+    );
+
+    // Both streams at once, for a time is the same for both.
+    let entries = world.emulator.ledger();
+    let time = created(&entries.iter().nth_back(100).unwrap().row);
+    set(&["--time", &time], 0);
+    set(&["--time", "yesterday"], 64);
+    world.configure(QUICK, &LAKE.replace("lake.ndjson", "again.ndjson"));
+    world.once();
+    let again = rows(&world, |entry| created(&entry.row) >= time);
+    assert!(again.len() > 100 && again.len() < 400, "{}", again.len());
+    assert_same(&world.read("again.ndjson"), &world.events(&again));
+}
+
+#[test]
 fn a_run_begins_where_start_says() {
     let world = World::with_records(400);
     let entries = world.emulator.ledger();
@@ -204,15 +239,6 @@ fn a_run_begins_where_start_says() {
         .filter(|entry| entry.stream == Stream::PipelineLogs)
         .nth(250)
         .unwrap();
-    let created = |row: &str| {
-        row.split("\"createdAt\":\"")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap()
-            .to_owned()
-    };
     let time = created(&middle.row);
     for (name, start, is_meant) in [
         (

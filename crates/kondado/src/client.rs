@@ -229,8 +229,12 @@ impl Client {
         } else {
             "the request failed"
         };
+        // Someone may have put key or token there.
+        let asked = self
+            .secrets
+            .redact(&self.endpoint.origin().ascii_serialization(), EXCERPT);
         Failure::Transient {
-            reason: format!("{what}: {}", words(error, &self.secrets)),
+            reason: format!("{asked}: {what}: {}", words(error, &self.secrets)),
             after: None,
         }
     }

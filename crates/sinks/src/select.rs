@@ -11,7 +11,7 @@ pub struct Selection {
     /// Names of the events to send; all of them without it.
     #[serde(deserialize_with = "names", skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<String>>,
-    /// The least severity to send: `INFO`, `WARNING` or `SEVERE`.
+    /// The least severity to send: `INFO`, `WARNING` or `SEVERE`. Every event of a Kondado record is one of `INFO`; others are those of Fivetran's own.
     #[serde(deserialize_with = "severity", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<SeverityName>")]
     pub min_severity: Option<Severity>,

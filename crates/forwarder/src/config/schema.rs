@@ -145,7 +145,7 @@ impl JsonSchema for DeadLetter {
             && let Some(words) = path.as_str()
         {
             *path = json!(format!(
-                "{words} Without it, `dead-letter.ndjson` in the folder of the state."
+                "{words} Without it, `dead-letter.ndjson` in the folder of the state; needed where there is no such folder."
             ));
         }
         schema

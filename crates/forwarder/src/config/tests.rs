@@ -78,6 +78,18 @@ fn defaults() {
 }
 
 #[test]
+fn telemetry_is_served_where_a_name_of_this_machine_says() {
+    let listen = |text: &str| configuration(&format!("telemetry.listen = '{text}'\n{}", with_source("")));
+    let config = |text: &str| listen(text).unwrap().telemetry.listen.unwrap();
+    assert!(config("localhost:9598").ip().is_loopback());
+    assert_eq!(config("[::]:1").to_string(), "[::]:1");
+    for wrong in ["localhost", "9598", "nowhere.invalid:9598", ""] {
+        let said = listen(wrong).unwrap_err().to_string();
+        assert!(said.contains("expected an IP address and a port"), "{said}");
+    }
+}
+
+#[test]
 fn a_whole_reference_may_be_a_number_or_a_boolean_and_nothing_becomes_a_key() {
     let kondado = kondado(
         "settle_secs = '${NUMBER}'\nredeliver_changed = '${YES}'\nclient_ids = ['${NUMBER}', 3]\nstart = '${NUMBER}'",
