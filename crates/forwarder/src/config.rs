@@ -260,21 +260,15 @@ fn read_dead_letter<'a>(
     root: &Table<'a>,
     state: Option<&State>,
 ) -> Option<dead_letter::Config> {
-    let table = match root.entries.contains_key("dead_letter") {
-        true => Some(reader.child(root, "dead_letter")?),
-        false => None,
-    };
-    let has_path = table.as_ref().is_some_and(|table| table.entries.contains_key("path"));
-    let path = match state {
-        Some(state) => state.dead_letters(),
-        None if has_path => PathBuf::new(),
-        // Either the state is wrong, or the path is missing; both are reported elsewhere.
-        None => return None,
-    };
-    let Some(table) = table else {
-        return Some(dead_letter::Config::new(path));
-    };
+    let path = state.map(State::dead_letters);
+    if !root.entries.contains_key("dead_letter") {
+        return path.map(dead_letter::Config::new);
+    }
+    let table = reader.child(root, "dead_letter")?;
+    let is_known = path.is_some() || table.entries.contains_key("path");
+    let path = path.unwrap_or_else(|| "dead-letter.ndjson".into());
     let config = reader.read_with::<dead_letter::Config>(&table, "path", &path.to_string_lossy())?;
     check::dead_letter(reader, &table, &config);
-    Some(config)
+    // Otherwise the state is wrong, or the path is missing; both are reported elsewhere.
+    is_known.then_some(config)
 }
