@@ -264,6 +264,9 @@ fn rule_9_reading_waits_while_dead_letters_cannot_be_kept() {
     world.configure(QUICK, &letters("/dev/full"));
     let mut program = world.start();
     program.until_said("dead letters cannot be written");
+    let (status, reasons) = program.get("/ready");
+    assert_eq!(status, 503);
+    assert!(reasons.contains("dead letters cannot be written: "), "{reasons}");
     let scrape = program.scrape();
     scrape.assert_laws();
     assert_eq!(scrape.sum("logferry_records_dead_lettered_total", &[]), 0.0);

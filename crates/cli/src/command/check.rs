@@ -12,7 +12,7 @@ use crate::say::{fail, refuse, say};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Everything that is wrong is said at once, with file, line and column, and the exit code is 78. The variables and files of secrets that \
-the configuration refers to must be there; they are never shown.
+the configuration refers to must be there; they are never shown. With --connect the exit code is 1 when something cannot be reached or used.
 
 Examples:
   logferry check --config logferry.toml

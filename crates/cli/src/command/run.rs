@@ -70,7 +70,7 @@ pub fn run(args: Args) -> Exit {
     match served {
         Ok(summary) => {
             let is_whole = args.once || summary.is_complete;
-            if is_whole || summary.undelivered > 0 {
+            if is_whole {
                 sum_up(&summary);
             }
             match is_whole && summary.dead_letters() > 0 {
