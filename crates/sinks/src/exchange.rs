@@ -125,7 +125,22 @@ impl From<Problem> for OpenError {
 /// Makes requests, and shows none of the secrets they carry.
 pub(crate) struct Client {
     http: reqwest::Client,
-    secrets: Vec<Secret>,
+    hidden: Hidden,
+}
+
+/// Secrets in whatever form, which are taken out of what others say.
+#[derive(Debug, Clone)]
+pub(crate) struct Hidden(Vec<Secret>);
+
+impl Hidden {
+    pub(crate) fn new(secrets: &[Secret]) -> Hidden {
+        Hidden(forms(secrets))
+    }
+
+    /// A text without them.
+    pub(crate) fn without(&self, text: &str) -> String {
+        without(text, &self.0)
+    }
 }
 
 impl Client {
@@ -144,7 +159,7 @@ impl Client {
             .map_err(|error| OpenError::new("tls", words_of(error)))?;
         Ok(Client {
             http,
-            secrets: forms(&secrets),
+            hidden: Hidden::new(&secrets),
         })
     }
 
@@ -177,7 +192,7 @@ impl Client {
     }
 
     fn redact(&self, text: &str) -> String {
-        without(text, &self.secrets)
+        self.hidden.without(text)
     }
 }
 

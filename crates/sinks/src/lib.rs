@@ -18,7 +18,7 @@
 //! - [`delivery`]: buffer, order, attempts and acknowledgements. The events of a key have one request under way at a time; what is tried
 //!   again, and the halves of a batch that was too large, stay at the head of their key.
 //! - [`dead_letter`]: the file of what can be neither mapped nor delivered, and its form.
-//! - [`stdout`], [`file`](mod@file), [`http`] and the log services: the sinks. A further one is a folder of its own that implements [`Sink`].
+//! - [`stdout`], [`file`](mod@file), [`http`], the log services and [`kafka`]: the sinks. A further one is a folder of its own that implements [`Sink`].
 //! - [`exchange`]: what the sinks that speak HTTP share.
 //! - `journal`: a file of lines that is durable, repairs itself, and rotates; below the file sink and the dead letters.
 //!
@@ -43,6 +43,7 @@ pub mod google_cloud_logging;
 pub mod grafana_loki;
 pub mod http;
 mod journal;
+pub mod kafka;
 pub mod new_relic_logs;
 pub mod retry;
 mod seconds;

@@ -4,7 +4,7 @@ use logferry_sinks::batch::{self, Limits};
 use logferry_sinks::select::Selection;
 use logferry_sinks::{
     Service, aws_cloudwatch_logs, azure_monitor_logs, datadog_logs, dynatrace, file, google_cloud_logging,
-    grafana_loki, http, new_relic_logs, retry, splunk_hec, stdout,
+    grafana_loki, http, kafka, new_relic_logs, retry, splunk_hec, stdout,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
@@ -110,6 +110,8 @@ sink_kinds! {
     {
         /// Any endpoint.
         "http" => Http(http::Config),
+        /// Apache Kafka.
+        "kafka" => Kafka(kafka::Config),
         /// Splunk's HTTP Event Collector.
         "splunk_hec" => SplunkHec(splunk_hec::Config),
         /// Grafana Loki.

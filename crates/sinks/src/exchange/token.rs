@@ -122,6 +122,17 @@ impl Tokens {
         }
     }
 
+    /// A token, and until when it may be used.
+    #[cfg(feature = "kafka")]
+    pub(crate) async fn lasting(&self, client: &Client) -> Result<(Secret, Instant), Unable> {
+        let token = self.token(client, None).await?;
+        let until = match &*self.last.lock().await {
+            Some(Ok(held)) if held.token == token => held.until,
+            _ => Instant::now(),
+        };
+        Ok((token, until))
+    }
+
     /// A token that is not the refused one.
     async fn token(&self, client: &Client, refused: Option<&Secret>) -> Result<Secret, Unable> {
         let before = self.fetches.load(Ordering::Acquire);
