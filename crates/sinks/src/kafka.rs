@@ -72,6 +72,10 @@ impl Service for Config {
 
     #[cfg(not(feature = "kafka"))]
     fn open(&self, _request: &retry::Settings) -> Result<Arc<dyn Sink>, OpenError> {
-        Err(self.problems().into_iter().next().map_or_else(|| OpenError::no_service("kafka"), OpenError::from))
+        Err(self
+            .problems()
+            .into_iter()
+            .next()
+            .map_or_else(|| OpenError::no_service("kafka"), OpenError::from))
     }
 }

@@ -136,10 +136,7 @@ impl ClientContext for Context {
         }
     }
 
-    fn generate_oauth_token(
-        &self,
-        _: Option<&str>,
-    ) -> Result<rdkafka::client::OAuthToken, Box<dyn std::error::Error>> {
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<rdkafka::client::OAuthToken, Box<dyn std::error::Error>> {
         let token = self.token.as_ref().ok_or("no token was asked for")?;
         match token.fetch() {
             Ok(token) => Ok(token),
@@ -176,7 +173,10 @@ fn settings(config: &Config, timeout: Duration, request_bytes: usize) -> ClientC
         ("queue.buffering.max.messages", MOST_HELD_MESSAGES.to_string()),
         ("message.max.bytes", MOST_BYTES.to_string()),
         // A request whose answer is lost is repeated before the whole is given up.
-        ("socket.timeout.ms", (timeout.as_millis() / 2).clamp(10, 60_000).to_string()),
+        (
+            "socket.timeout.ms",
+            (timeout.as_millis() / 2).clamp(10, 60_000).to_string(),
+        ),
     ];
     for (name, value) in usual {
         if settings.get(name).is_none() {
@@ -225,12 +225,14 @@ impl Client {
         let trouble = self.context().trouble()?;
         // Why something is fatal, librdkafka says only when it is asked.
         let fatal = self.producer.client().fatal_error();
-        Some(match (trouble, fatal.map(|(code, words)| (respond::class(code), words))) {
-            (Trouble::Lost(_), Some((Class::Settings(settings), words))) => {
-                Trouble::Settings(format!("{words} (look at {settings})"))
-            }
-            (trouble, _) => trouble,
-        })
+        Some(
+            match (trouble, fatal.map(|(code, words)| (respond::class(code), words))) {
+                (Trouble::Lost(_), Some((Class::Settings(settings), words))) => {
+                    Trouble::Settings(format!("{words} (look at {settings})"))
+                }
+                (trouble, _) => trouble,
+            },
+        )
     }
 
     /// Waits for trouble.
@@ -251,7 +253,8 @@ impl Client {
 
     /// Has everything reported at once that is under way.
     pub(super) fn recall(&self) {
-        self.producer.purge(PurgeConfig::default().queue().inflight().non_blocking());
+        self.producer
+            .purge(PurgeConfig::default().queue().inflight().non_blocking());
     }
 }
 

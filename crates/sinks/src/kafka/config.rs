@@ -90,8 +90,9 @@ pub struct Registry {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// Whether connections are encrypted.
-    pub enabled: bool,
+    /// Whether connections are encrypted; not by default.
+    #[schemars(with = "bool")]
+    pub enabled: Option<bool>,
     /// Certificates of the authorities to trust instead of those of the system, in PEM.
     #[schemars(with = "PathBuf")]
     pub ca_file: Option<PathBuf>,
@@ -111,7 +112,7 @@ pub struct Tls {
 impl Default for Tls {
     fn default() -> Self {
         Tls {
-            enabled: false,
+            enabled: None,
             ca_file: None,
             crt_file: None,
             key_file: None,
@@ -206,7 +207,9 @@ impl Config {
     fn bad_server(&self) -> Option<Problem> {
         let is_good = |server: &str| {
             let server = server.trim();
-            let port = server.rsplit_once(':').map(|(host, port)| (!host.is_empty(), port.parse()));
+            let port = server
+                .rsplit_once(':')
+                .map(|(host, port)| (!host.is_empty(), port.parse()));
             matches!(port, Some((true, Ok(1..=u16::MAX)))) && !server.contains(['/', '@', ' '])
         };
         let message = "expected `host:port`, or several with commas between them";
@@ -219,7 +222,11 @@ impl Config {
         let sasl = self.sasl.iter().map(|sasl| &sasl.password);
         let tls = self.tls.key_pass.iter();
         // Only some of librdkafka's are secret; the others are common words.
-        let is_secret = |name: &str| ["password", "secret", "pem", "config"].iter().any(|word| name.contains(word));
+        let is_secret = |name: &str| {
+            ["password", "secret", "pem", "config"]
+                .iter()
+                .any(|word| name.contains(word))
+        };
         let options = self.librdkafka_options.iter().filter(|(name, _)| is_secret(name));
         let options = options.map(|(_, value)| value);
         sasl.chain(tls).chain(options).cloned().collect()
@@ -229,7 +236,15 @@ impl Config {
 impl Registry {
     fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = address("schema_registry.url", &self.url).err().into_iter().collect();
-        let below = |problem: Problem| Problem::new("schema_registry", format!("`{}`: {}", problem.key, problem.message));
+        let below = |problem: Problem| {
+            let is_auth = problem.key.starts_with("auth");
+            let key = if is_auth {
+                "schema_registry.auth"
+            } else {
+                "schema_registry.tls"
+            };
+            Problem::new(key, format!("`{}`: {}", problem.key, problem.message))
+        };
         problems.extend(self.auth.iter().flat_map(Auth::problems).map(below));
         problems.extend(self.tls.problems().into_iter().map(below));
         problems
@@ -237,9 +252,14 @@ impl Registry {
 }
 
 impl Tls {
+    /// Whether connections are encrypted.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.enabled.unwrap_or(false)
+    }
+
     fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if self.enabled && !HAS_TLS {
+        if self.is_enabled() && !HAS_TLS {
             problems.push(Problem::new(
                 "tls.enabled",
                 "this logferry is built without TLS for Kafka: build it with the feature `kafka-tls`",
@@ -253,7 +273,7 @@ impl Tls {
             ("tls.verify_certificate", !self.verify_certificate),
         ];
         for (key, is_set) in without_tls {
-            if is_set && !self.enabled {
+            if is_set && self.enabled.is_none() {
                 problems.push(Problem::new(key, "this says nothing without `tls.enabled = true`"));
             }
         }

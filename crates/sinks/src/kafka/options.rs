@@ -36,11 +36,17 @@ const OURS: &[(&str, &str)] = &[
 const FIXED: &[(&str, &str)] = &[
     ("acks", "an event that is acknowledged is kept"),
     ("request.required.acks", "an event that is acknowledged is kept"),
-    ("enable.idempotence", "order, and no duplicates of a request that is repeated"),
+    (
+        "enable.idempotence",
+        "order, and no duplicates of a request that is repeated",
+    ),
     ("max.in.flight", "order"),
     ("max.in.flight.requests.per.connection", "order"),
     ("queuing.strategy", "order"),
-    ("partitioner", "a key is in the partition where Java's clients look for it"),
+    (
+        "partitioner",
+        "a key is in the partition where Java's clients look for it",
+    ),
     ("delivery.report.only.error", "an event is followed to its end"),
     ("transactional.id", "transactions"),
     ("log.queue", "what librdkafka says is logged"),
@@ -76,7 +82,7 @@ mod of_client {
     pub(in super::super) fn client(config: &Config) -> ClientConfig {
         let mut client = ClientConfig::new();
         let has = |set: bool, with: &'static str, without: &'static str| if set { with } else { without };
-        let protocol = match (config.tls.enabled, config.sasl.is_some()) {
+        let protocol = match (config.tls.is_enabled(), config.sasl.is_some()) {
             (false, false) => "plaintext",
             (true, false) => "ssl",
             (false, true) => "sasl_plaintext",
@@ -87,7 +93,7 @@ mod of_client {
             .set("client.id", "logferry")
             .set("security.protocol", protocol)
             .set_log_level(RDKafkaLogLevel::Info);
-        if config.tls.enabled {
+        if config.tls.is_enabled() {
             let check = has(config.tls.verify_certificate, "true", "false");
             client.set("enable.ssl.certificate.verification", check);
             let files = [

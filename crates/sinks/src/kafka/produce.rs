@@ -50,7 +50,10 @@ pub(super) async fn send(client: &Client, messages: &[Message<'_>], manner: Mann
         // What passes for one passes for all.
         let failure = match passing {
             Some(code) => Some(code),
-            None => together(client, &messages[index..=index], manner).await.pop().map(|(_, code)| code),
+            None => together(client, &messages[index..=index], manner)
+                .await
+                .pop()
+                .map(|(_, code)| code),
         };
         passing = failure.filter(|code| respond::class(*code) != respond::Class::Refused);
         failures.extend(failure.map(|code| (index, code)));

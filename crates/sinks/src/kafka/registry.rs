@@ -144,7 +144,9 @@ fn schema() -> Schema {
     let mut tail = EnvelopeTail::json_schema(&mut generator);
     let further = tail.remove("properties");
     let further = further.as_ref().and_then(|properties| properties.as_object());
-    let properties = schema.get_mut("properties").and_then(|properties| properties.as_object_mut());
+    let properties = schema
+        .get_mut("properties")
+        .and_then(|properties| properties.as_object_mut());
     if let (Some(properties), Some(further)) = (properties, further) {
         properties.extend(further.clone());
     }

@@ -65,7 +65,12 @@ impl KafkaSink {
     }
 
     fn make_client(&self) -> Result<Client, OpenError> {
-        Client::new(&self.config, self.manner.patience, self.topics.request_bytes(), self.context())
+        Client::new(
+            &self.config,
+            self.manner.patience,
+            self.topics.request_bytes(),
+            self.context(),
+        )
     }
 
     /// The producer; another one after trouble, and when a topic takes less than the last one sends at once.
@@ -175,8 +180,8 @@ impl Sink for KafkaSink {
         LIMITS
     }
 
-    fn refuses(&self, _event: &Event, size: usize, _now: i64) -> Option<String> {
-        too_large("this sink", size, MOST_BYTES - LARGEST_FRAME)
+    fn refuses(&self, event: &Event, _now: i64) -> Option<String> {
+        too_large("this sink", self.size(event), MOST_BYTES - LARGEST_FRAME)
     }
 
     fn size(&self, event: &Event) -> usize {

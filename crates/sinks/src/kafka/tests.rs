@@ -359,10 +359,7 @@ async fn a_topic_that_is_not_there_is_waited_for() {
         matches!(&verdict, Verdict::Retry(later) if later.reason.contains("does not exist")),
         "{verdict:?}"
     );
-    brokers
-        .0
-        .topic_error(TOPIC, Error::RD_KAFKA_RESP_ERR_NO_ERROR)
-        .unwrap();
+    brokers.0.topic_error(TOPIC, Error::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
     assert_eq!(sink.probe().await, Ok(()));
     assert_eq!(until_it_is_there(&sink, &sent).await, Verdict::Delivered);
     assert_eq!(by_key(&brokers.read(TOPIC, sent.len())), texts_by_key(&sent));
@@ -406,10 +403,17 @@ async fn a_schema_registry_numbers_the_schema_of_each_topic() {
     assert_eq!(sink.send(&sent).await, Verdict::Delivered);
     let arrived = brokers.read("fivetran.info", 2);
     let framed = |event: &Event| [&[0, 0, 0, 1, 2], &event.text[..]].concat();
-    assert_eq!(arrived.iter().map(|message| message.value.clone()).collect::<Vec<_>>(), [framed(&sent[0]), framed(&sent[1])]);
+    assert_eq!(
+        arrived.iter().map(|message| message.value.clone()).collect::<Vec<_>>(),
+        [framed(&sent[0]), framed(&sent[1])]
+    );
     let asked = registry.asked();
     assert_eq!(asked.len(), 2, "an id is asked for once");
-    assert!(asked.iter().all(|asked| asked.header("authorization").starts_with("Basic ")));
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.header("authorization").starts_with("Basic "))
+    );
     let body: Value = serde_json::from_str(asked[1].text()).unwrap();
     assert_eq!(body["schemaType"], "JSON");
     let schema: Value = serde_json::from_str(body["schema"].as_str().unwrap()).unwrap();
@@ -450,14 +454,35 @@ fn settings_that_cannot_be_used_are_said() {
     };
     assert_eq!(of(&option("linger.ms", "20")), "");
     let table: [(&dyn Fn(&mut Value), &str); 10] = [
-        (&|settings| settings["bootstrap_servers"] = "a".into(), "bootstrap_servers: expected `host:port`"),
-        (&|settings| settings["topic"] = "{{ event }}".into(), "topic: expected text before"),
-        (&option("compression.codec", "gzip"), "librdkafka_options: `compression.codec` is set by `compression`"),
-        (&option("batch.size", "1"), "librdkafka_options: `batch.size` is set by `batch.max_bytes`"),
+        (
+            &|settings| settings["bootstrap_servers"] = "a".into(),
+            "bootstrap_servers: expected `host:port`",
+        ),
+        (
+            &|settings| settings["topic"] = "{{ event }}".into(),
+            "topic: expected text before",
+        ),
+        (
+            &option("compression.codec", "gzip"),
+            "librdkafka_options: `compression.codec` is set by `compression`",
+        ),
+        (
+            &option("batch.size", "1"),
+            "librdkafka_options: `batch.size` is set by `batch.max_bytes`",
+        ),
         (&option("acks", "1"), "librdkafka_options: `acks` cannot be set"),
-        (&option("no.such", "1"), "librdkafka_options: librdkafka has no setting `no.such`"),
-        (&option("linger.ms", "not-a-real-key"), "librdkafka_options: librdkafka has no setting `linger.ms`, or"),
-        (&|settings| settings["tls"] = json!({"ca_file": "x"}), "tls.ca_file: this says nothing without"),
+        (
+            &option("no.such", "1"),
+            "librdkafka_options: librdkafka has no setting `no.such`",
+        ),
+        (
+            &option("linger.ms", "not-a-real-key"),
+            "librdkafka_options: librdkafka has no setting `linger.ms`, or",
+        ),
+        (
+            &|settings| settings["tls"] = json!({"ca_file": "x"}),
+            "tls.ca_file: this says nothing without",
+        ),
         (
             &|settings| {
                 settings["format"] = "cloudevents".into();

@@ -46,8 +46,15 @@ impl Template {
                 false => format!("expected text before `{PLACE}`, which comes from the events: `fivetran.{PLACE}`"),
             }));
         }
-        if let Some(bad) = template.texts.iter().flat_map(|text| text.chars()).find(|c| !is_legal(*c)) {
-            return Err(problem(format!("a topic has letters, digits, `.`, `_` and `-` in its name, and no {bad:?}")));
+        if let Some(bad) = template
+            .texts
+            .iter()
+            .flat_map(|text| text.chars())
+            .find(|c| !is_legal(*c))
+        {
+            return Err(problem(format!(
+                "a topic has letters, digits, `.`, `_` and `-` in its name, and no {bad:?}"
+            )));
         }
         if fixed > MOST_BYTES || matches!(text, "." | "..") {
             return Err(problem("no topic can have this name".to_owned()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResourceResult, ResourceSpecifier};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -18,6 +18,9 @@ use crate::exchange::Hidden;
 
 /// The brokers answer at once, if they answer.
 const LONGEST: Duration = Duration::from_secs(5);
+
+/// So long it takes at most to look at what was said.
+const SAID: Duration = Duration::from_secs(1);
 
 /// Left free in a request, whose frame grows with what stands in it.
 const MARGIN: usize = 512;
@@ -91,14 +94,21 @@ pub(super) fn probe(config: &Config, context: Context, topic: Option<&str>) -> R
         .map_err(|error| respond::not_made(&error, &hidden))?;
     let context = consumer.client().context();
     let metadata = consumer.fetch_metadata(topic, LONGEST);
-    // What was said meanwhile waits to be looked at.
-    let _ = consumer.poll(Duration::ZERO);
+    // Why there is no answer was said meanwhile, and waits to be looked at.
+    let until = Instant::now() + SAID;
+    while metadata.is_err() && context.trouble().is_none() && Instant::now() < until {
+        let _ = consumer.poll(SAID / 10);
+    }
     if let Some(Trouble::Settings(words) | Trouble::Lost(words)) = context.trouble() {
         return Err(words);
     }
     let metadata = metadata.map_err(|error| {
         let words = context.last_words();
-        words.unwrap_or_else(|| error.rdkafka_error_code().map_or(error.to_string(), |code| code.to_string()))
+        words.unwrap_or_else(|| {
+            error
+                .rdkafka_error_code()
+                .map_or(error.to_string(), |code| code.to_string())
+        })
     })?;
     let Some(topic) = topic else { return Ok(()) };
     let found = metadata.topics().iter().find(|found| found.name() == topic);
