@@ -98,7 +98,7 @@ fn main() {
         return;
     };
     let events = ready::events();
-    let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
+    let ids: Vec<String> = events.iter().map(|event| event.id().to_string()).collect();
     let folder = tempfile::tempdir().unwrap();
     let letters = DeadLetters::open(&dead_letter::Config::new(folder.path().join("letters"))).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()

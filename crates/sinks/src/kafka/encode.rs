@@ -27,7 +27,7 @@ pub(super) fn value(event: &Event, schema: Option<u32>) -> Cow<'_, [u8]> {
 /// The headers of a message.
 pub(super) fn headers(event: &Event, format: Format) -> OwnedHeaders {
     let mut id = [0; Hyphenated::LENGTH];
-    let id: &str = event.id.hyphenated().encode_lower(&mut id);
+    let id: &str = event.id().hyphenated().encode_lower(&mut id);
     match format {
         Format::Json => with(&[
             ("event_id", id),
