@@ -453,7 +453,8 @@ fn settings_that_cannot_be_used_are_said() {
         move |settings: &mut Value| settings["librdkafka_options"] = json!({name.clone(): value.clone()})
     };
     assert_eq!(of(&option("linger.ms", "20")), "");
-    let table: [(&dyn Fn(&mut Value), &str); 10] = [
+    type Change<'c> = &'c dyn Fn(&mut Value);
+    let table: [(Change<'_>, &str); 10] = [
         (
             &|settings| settings["bootstrap_servers"] = "a".into(),
             "bootstrap_servers: expected `host:port`",
