@@ -80,7 +80,7 @@ fn a_good_configuration_is_summed_up() {
     assert_eq!(text(&output.stdout), "");
     for line in [
         "full.toml: good",
-        "source acme (kondado) → anywhere, azure, bearer, cloudwatch, cloudwatch_by_profile, datadog, dynatrace, google, header, lake, loki, new_relic, splunk",
+        "source acme (kondado) → anywhere, azure, bearer, cloudwatch, cloudwatch_by_profile, datadog, dynatrace, google, header, kafka, kafka_bearer, kafka_header, lake, loki, new_relic, splunk",
         "  quota: at most 20 requests a minute, so 1000 records a minute",
         "  settling: 300 s, in which at most 5000 records come; a position holds 60000",
         "sink console (stdout), from WARNING",
