@@ -217,6 +217,8 @@ impl Shared {
         self.moved.notify_one();
         self.settled.notify_one();
         for source in &self.taken {
+            // Several readings of one file may wait; and one may be about to.
+            source.notify_waiters();
             source.notify_one();
         }
     }

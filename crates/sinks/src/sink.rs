@@ -31,7 +31,8 @@ pub trait Sink: Send + Sync + 'static {
         None
     }
 
-    /// Before when an event must not be sent, if so, in milliseconds since 1970, and why: it waits, and holds up its key.
+    /// Before when an event must not be sent, if so, and why: it waits, and holds up its key. One that would wait for more than an hour becomes a
+    /// dead letter.
     fn not_before(&self, _event: &Event) -> Option<NotBefore> {
         None
     }

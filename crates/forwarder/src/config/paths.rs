@@ -68,7 +68,10 @@ fn resolved(path: &Path, links: u32) -> PathBuf {
     if let Ok(real) = fs::canonicalize(path) {
         return real;
     }
-    let parent = path.parent().unwrap_or(Path::new("/"));
+    // The folder that one works in may be gone.
+    let Some(parent) = path.parent().filter(|_| path != Path::new(".")) else {
+        return path.to_owned();
+    };
     // A link may lead to what will be made.
     if let (Ok(target), Some(links)) = (fs::read_link(path), links.checked_sub(1)) {
         return resolved(&parent.join(target), links);

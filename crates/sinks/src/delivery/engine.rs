@@ -6,9 +6,10 @@ mod size;
 mod sorting;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::{error, info, warn};
 
 use super::queue::{Batch, Complete, Piece, Queue, Tag};
@@ -45,7 +46,7 @@ pub(super) struct Engine {
 /// What a task works on. A task is a request under way, or letters on their way to the disk: until they are there, they are in its place.
 enum Job {
     Batch { batch: Batch, round: u64 },
-    Letters { pieces: Vec<Piece> },
+    Letters { refused: Vec<(Piece, String)> },
 }
 
 enum Done {
@@ -55,6 +56,9 @@ enum Done {
 
 /// Nothing can be sent any more: the reader of the output is gone.
 struct ReaderGone;
+
+/// How long a defect of ours is left alone.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 const PANICKED: &str = "a defect: the sink's task panicked";
 
@@ -170,8 +174,8 @@ impl Engine {
         };
         let answered = match (self.under_way.swap_remove(at).1, joined) {
             (Job::Batch { batch, round }, Ok((_, Done::Answered(verdict)))) => self.answered(batch, round, verdict),
-            (Job::Letters { pieces }, Ok((_, Done::Kept))) => {
-                let tags = tags(&pieces);
+            (Job::Letters { refused }, Ok((_, Done::Kept))) => {
+                let tags: Vec<Tag> = refused.iter().map(|(piece, _)| piece.tag).collect();
                 let complete = self.queue.settle(&tags);
                 let kept = Settled {
                     dead_lettered: events_of(&tags),
@@ -185,8 +189,9 @@ impl Engine {
                 self.stopped(batch, PANICKED);
                 Ok(())
             }
-            (Job::Letters { pieces }, _) => {
-                self.stopped(Batch::of(pieces), PANICKED);
+            // Their lanes are free long since: the letters alone are tried again.
+            (Job::Letters { refused }, _) => {
+                self.keep_after(refused, A_WHILE);
                 Ok(())
             }
         };
@@ -199,6 +204,10 @@ impl Engine {
 
     /// Makes dead letters of the events. They have come to their end when the letters are on the disk.
     fn keep(&mut self, refused: Vec<(Piece, String)>) {
+        self.keep_after(refused, Duration::ZERO);
+    }
+
+    fn keep_after(&mut self, refused: Vec<(Piece, String)>, wait: Duration) {
         let Some((_, reason)) = refused.first() else { return };
         let events: usize = refused.iter().map(|(piece, _)| piece.events.len()).sum();
         error!(sink = %self.name, events, "events become dead letters: {reason}");
@@ -217,11 +226,11 @@ impl Engine {
         }
         let store = self.letters.clone();
         let task = self.tasks.spawn(async move {
+            sleep(wait).await;
             store.keep(&letters).await;
             Done::Kept
         });
-        let pieces = refused.into_iter().map(|(piece, _)| piece).collect();
-        self.under_way.push((task.id(), Job::Letters { pieces }));
+        self.under_way.push((task.id(), Job::Letters { refused }));
     }
 
     /// Events of these pieces, `bytes` long, are delivered.
@@ -288,10 +297,6 @@ impl Engine {
             closed: closed.unwrap_or_else(|_| Err("the time was up before it was closed".to_owned())),
         }
     }
-}
-
-fn tags(pieces: &[Piece]) -> Vec<Tag> {
-    pieces.iter().map(|piece| piece.tag).collect()
 }
 
 fn events_of(tags: &[Tag]) -> usize {

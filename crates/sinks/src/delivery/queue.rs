@@ -266,11 +266,14 @@ impl Queue {
                 self.ready.insert(head.tag.order, id);
                 self.free.add(lane.amount);
             }
-            None if self.by_key.len() > MOST_EMPTY => {
-                self.by_key.remove(&lane.key);
-                self.unused.push(id);
+            None => {
+                // What a long lane took is given back.
+                lane.pieces = VecDeque::new();
+                if self.by_key.len() > MOST_EMPTY {
+                    self.by_key.remove(&lane.key);
+                    self.unused.push(id);
+                }
             }
-            None => {}
         }
     }
 

@@ -78,6 +78,7 @@ impl Engine {
     /// What fails again and again may be to blame itself: other lanes go before it then, and once these were delivered meanwhile, it goes in
     /// smaller parts and holds up its own lanes alone.
     fn failed(&mut self, lanes: Lanes, mut pieces: Vec<Piece>, untried: Vec<Piece>, round: u64, later: &Later) {
+        let (lanes, behind) = self.release_untried(lanes, &pieces, untried);
         let all = events_of(&pieces);
         let (is_alone, half) = (all == 1, all.div_ceil(2));
         let (mut failures, mut others_pass) = (0, false);
@@ -101,7 +102,7 @@ impl Engine {
             .filter(is_exhausted)
             .for_each(|piece| piece.tag.at_most = 1);
         let events = events_of(&again);
-        again.extend(untried);
+        again.extend(behind);
         again.sort_by_key(|piece| piece.tag.order());
         if is_to_blame {
             let wait = self.retry.wait(failures, later.after, fastrand::f64());
@@ -149,7 +150,8 @@ impl Engine {
             return self.failed(lanes, pieces(failed), pieces(untried), round, &later);
         }
         self.recovered(round);
-        let (mut delivered, mut bytes, mut refused, mut again) = (Vec::new(), 0, Vec::new(), Vec::new());
+        let (mut delivered, mut bytes) = (Vec::new(), 0);
+        let (mut refused, mut again, mut untried) = (Vec::new(), Vec::new(), Vec::new());
         let (mut failures, mut after, mut why) = (0, None, None);
         for (mut piece, fate) in batch.into_singles(&|event| self.sink.size(event)).zip(fates) {
             match fate {
@@ -158,7 +160,7 @@ impl Engine {
                     bytes += bytes_of(&piece.events);
                 }
                 Fate::Rejected(reason) => refused.push((piece, reason)),
-                Fate::Untried => again.push(piece),
+                Fate::Untried => untried.push(piece),
                 Fate::Retry(later) => {
                     piece.tag.failures = piece.tag.failures.saturating_add(1);
                     if self.retry.is_exhausted(piece.tag.failures) {
@@ -172,9 +174,12 @@ impl Engine {
                 }
             }
         }
+        let events = events_of(&again);
+        let (lanes, behind) = self.release_untried(lanes, &again, untried);
+        again.extend(behind);
+        again.sort_by_key(|piece| piece.tag.order());
         if let Some(reason) = why {
             let wait = self.retry.wait(failures, after, fastrand::f64());
-            let events = events_of(&again);
             self.queue.release(&lanes, again, Instant::now().checked_add(wait));
             self.retrying(&reason, events, wait);
         } else {
@@ -182,6 +187,16 @@ impl Engine {
         }
         self.delivered(&delivered, bytes);
         self.keep(refused);
+    }
+
+    /// Lets what the service did not look at go again at once, but for what stands in the lanes of what failed. Gives the lanes that are left,
+    /// and what stands behind in them.
+    fn release_untried(&mut self, lanes: Lanes, failed: &[Piece], untried: Vec<Piece>) -> (Lanes, Vec<Piece>) {
+        let of_failed = Lanes::of(failed.iter().map(|piece| &piece.tag));
+        let (behind, free): (Vec<_>, Vec<_>) = untried.into_iter().partition(|piece| of_failed.has(piece.tag.lane()));
+        let of_free = Lanes::of(free.iter().map(|piece| &piece.tag));
+        self.queue.release(&of_free, free, None);
+        (lanes.without(&of_free), behind)
     }
 
     fn recovered(&mut self, round: u64) {

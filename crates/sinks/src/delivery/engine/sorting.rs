@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::Engine;
 use crate::clock;
@@ -15,12 +16,20 @@ use crate::sink::NotBefore;
 /// When the clock is looked at again: someone may set it.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
+/// A clock may be wrong by as much; beyond that it is the event's time that is wrong.
+const LONGEST_WAIT: i64 = 60 * 60 * 1000;
+
 impl Engine {
     /// Takes those out of a batch that must not be sent, and those that must wait, with what follows them in their lanes.
     pub(super) fn sort_out(&mut self, batch: Batch) -> Option<Batch> {
         let now = clock::now_millis();
-        let refuses = |event: &Event| self.sink.refuses(event, now);
         let is_early = |event: &Event| self.sink.not_before(event).filter(|not_before| not_before.millis > now);
+        let refuses = |event: &Event| {
+            let too_new = || is_early(event).filter(|not_before| not_before.millis - now > LONGEST_WAIT);
+            let too_new =
+                || too_new().map(|not_before| format!("too new: {}", ahead(event.created_millis, not_before)));
+            self.sink.refuses(event, now).or_else(too_new)
+        };
         let is_good = |event: &Event| refuses(event).is_none() && is_early(event).is_none();
         if batch.events.iter().all(is_good) {
             return Some(batch);
@@ -55,15 +64,21 @@ impl Engine {
         let due = wait.and_then(|wait| Instant::now().checked_add(wait));
         self.queue.release(&lanes.without(&good.lanes()), early, due);
         if let (Some((not_before, created)), Some(wait)) = (first, wait) {
-            let (limit, whose) = not_before.limit;
-            let reason = format!(
-                "created {}, and {whose} takes what is {} ahead at most: is the clock of this machine right?",
-                clock::utc_of_millis(created),
-                days(limit)
-            );
-            self.retrying(&reason, events, wait);
+            // It is no failure of the sink's.
+            let wait_secs = wait.as_secs();
+            let ahead = ahead(created, not_before);
+            warn!(sink = %self.name, events, wait_secs, "events wait: {ahead}; is the clock of this machine right?");
         }
         self.keep(refused);
         (!good.tags.is_empty()).then_some(good)
     }
+}
+
+fn ahead(created: i64, not_before: NotBefore) -> String {
+    let (limit, whose) = not_before.limit;
+    format!(
+        "created {}, and {whose} takes what is {} ahead at most",
+        clock::utc_of_millis(created),
+        days(limit)
+    )
 }

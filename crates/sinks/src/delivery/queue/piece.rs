@@ -163,7 +163,7 @@ impl Lanes {
         self
     }
 
-    pub(super) fn has(&self, lane: usize) -> bool {
+    pub(in crate::delivery) fn has(&self, lane: usize) -> bool {
         self.0.binary_search(&lane).is_ok()
     }
 

@@ -1,18 +1,16 @@
 //! The records of which not all events have come to their end.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use super::Tag;
 use crate::delivery::report::GivenUp;
 use crate::event::Ticket;
 
-/// Records, numbered in the order in which they came. What follows one that is not settled is kept until it is: whoever hands over records
-/// bounds how many these are.
+/// Records, numbered in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    /// The number of the first of `open`.
-    first: u64,
-    open: VecDeque<Open>,
+    next: u64,
+    open: BTreeMap<u64, Open>,
 }
 
 #[derive(Debug)]
@@ -34,38 +32,32 @@ pub(in crate::delivery) struct Complete {
 impl Units {
     /// Its number.
     pub(super) fn push(&mut self, ticket: Ticket, events: usize, bytes: usize) -> u64 {
-        self.open.push_back(Open {
-            ticket,
-            left: events,
-            bytes,
-        });
-        self.first + self.open.len() as u64 - 1
+        let number = self.next;
+        self.next += 1;
+        let left = events;
+        self.open.insert(number, Open { ticket, left, bytes });
+        number
     }
 
     /// Counts events as come to their end; gives the records of which they were the last.
     pub(super) fn settle(&mut self, tags: &[Tag]) -> Vec<Complete> {
         let mut complete = Vec::with_capacity(tags.len());
         for tag in tags {
-            let Some(open) = self.index(tag.unit).and_then(|index| self.open.get_mut(index)) else {
+            let Some(open) = self.open.get_mut(&tag.unit) else {
                 continue;
             };
             open.left -= tag.events;
-            if open.left == 0 {
-                complete.push(Complete {
-                    ticket: open.ticket,
-                    bytes: open.bytes,
-                });
+            if open.left == 0
+                && let Some(Open { ticket, bytes, .. }) = self.open.remove(&tag.unit)
+            {
+                complete.push(Complete { ticket, bytes });
             }
-        }
-        while self.open.front().is_some_and(|open| open.left == 0) {
-            self.open.pop_front();
-            self.first += 1;
         }
         complete
     }
 
     pub(super) fn ticket(&self, unit: u64) -> Option<Ticket> {
-        self.open.get(self.index(unit)?).map(|open| open.ticket)
+        self.open.get(&unit).map(|open| open.ticket)
     }
 
     /// Whether there are none.
@@ -75,17 +67,10 @@ impl Units {
 
     /// Forgets all.
     pub(super) fn give_up(&mut self) -> GivenUp {
-        self.first += self.open.len() as u64;
         let open = std::mem::take(&mut self.open);
-        let left = || open.iter().filter(|open| open.left > 0);
         GivenUp {
-            events: left().map(|open| open.left).sum(),
-            records: left().count(),
+            events: open.values().map(|open| open.left).sum(),
+            records: open.len(),
         }
-    }
-
-    fn index(&self, unit: u64) -> Option<usize> {
-        unit.checked_sub(self.first)
-            .and_then(|index| usize::try_from(index).ok())
     }
 }
