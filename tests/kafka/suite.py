@@ -10,10 +10,8 @@ import uuid
 from pathlib import Path
 
 import broker
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from arrived import Topics, expect, expect_forms, findings
 
-PARTITIONS = 4
 PASSWORD = "not-a-real-key"
 # A listener where a password is asked for.
 WITH_PASSWORD = [
@@ -22,12 +20,6 @@ WITH_PASSWORD = [
     "listener.name.proxied.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
     f'user_logferry="{PASSWORD}";',
 ]
-faults = []
-
-
-def expect(about, is_right, what):
-    if not is_right:
-        faults.append(f"{about}: {what}")
 
 
 def event(name, data, number, connection):
@@ -113,32 +105,13 @@ class Run:
         return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line] if path.exists() else []
 
 
-def create(topic, **settings):
-    made = ADMIN.create_topics([NewTopic(topic, PARTITIONS, config={key.replace("_", "."): value for key, value in settings.items()})])
-    made[topic].result()
-
-
-def read(topic):
-    """All messages of a topic, by partition."""
-    consumer = Consumer({"bootstrap.servers": CLUSTER.bootstrap, "group.id": str(uuid.uuid4()), "enable.auto.commit": False, "log_level": 0})
-    arrived = []
-    for partition in range(PARTITIONS):
-        consumer.assign([TopicPartition(topic, partition, 0)])
-        _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-        at = 0
-        while at < end:
-            message = consumer.poll(30)
-            if message is None or message.error():
-                expect(topic, False, f"partition {partition} cannot be read: {message and message.error()}")
-                break
-            arrived.append(message)
-            at = message.offset() + 1
-    consumer.close()
-    return arrived
-
-
 def key_of(text):
     return json.loads(text)["connection_id"]
+
+
+def form(message):
+    text = message.value().decode()
+    return key_of(text), str(uuid.uuid5(uuid.NAMESPACE_URL, text))
 
 
 def by_key(texts):
@@ -156,51 +129,37 @@ def compare(name, arrived, wanted, may_repeat=False):
     got, want = by_key(texts), by_key(wanted)
     missing = sum(len(set(want[key]) - set(got.get(key, []))) for key in want)
     expect(name, got == want, f"{len(texts)} events arrived, {len(wanted)} should; {missing} are missing, or the order is another")
-    wrong = 0
-    for message in arrived:
-        text = message.value().decode()
-        headers = dict(message.headers())
-        said = json.loads(text)
-        severity = {"warning": "WARNING"}.get(said["event"], "INFO")
-        right = {"event_id": str(uuid.uuid5(uuid.NAMESPACE_URL, text)), "event": said["event"], "severity": severity}
-        wrong += message.key().decode() != key_of(text) or {key: value.decode() for key, value in headers.items()} != right
-    expect(name, wrong == 0, f"{wrong} messages have another key or other headers than they should")
-    keys = sorted(want)
-    command = ["java", "-cp", f"{broker.jars()}/*", str(HERE / "Partition.java"), str(PARTITIONS)]
-    said = subprocess.run(command, input="\n".join(keys), capture_output=True, text=True, check=True).stdout.split()
-    java = dict(zip(keys, map(int, said), strict=True))
-    elsewhere = {message.key().decode() for message in arrived if message.partition() != java.get(message.key().decode())}
-    expect(name, not elsewhere, f"{len(elsewhere)} keys are not where Java looks for them: {sorted(elsewhere)[:5]}")
+    expect_forms(name, arrived, form)
 
 
 def all_of_them(count):
-    create("plain")
+    TOPICS.create("plain")
     run = Run("plain", generated(count), 'topic = "plain"')
     checked = run.command("check", "--connect")
     expect(run.name, checked.returncode == 0, f"check: {checked.stdout}{checked.stderr}")
     run.once()
-    compare(run.name, read("plain"), run.copy())
+    compare(run.name, TOPICS.read("plain"), run.copy())
     print(f"plain: {count} events, with their keys, headers and order, where Java looks for them")
 
 
 def templates(count):
     for name in ["info", "warning", "sync_end"]:
-        create(f"by.{name}")
+        TOPICS.create(f"by.{name}")
     run = Run("template", generated(count), 'topic = "by.{{ event }}"\ncompression = "zstd"')
     run.once()
     for name in ["info", "warning", "sync_end"]:
         wanted = [text for text in run.copy() if json.loads(text)["event"] == name]
-        compare(f"by.{name}", read(f"by.{name}"), wanted)
+        compare(f"by.{name}", TOPICS.read(f"by.{name}"), wanted)
     print("template: each event in the topic of its name")
 
 
 def too_large():
-    create("small", max_message_bytes="20000")
+    TOPICS.create("small", max_message_bytes="20000")
     texts = [event("info", {"message": "x" * 300, "n": number}, number, f"c{number % 3}") for number in range(500)]
     large = event("info", {"message": bytes(random.Random(1).randbytes(30_000)).hex()}, 1, "c1")
     run = Run("large", [*texts[:250], large, *texts[250:]], 'topic = "small"')
     run.once(code=2)
-    compare(run.name, read("small"), [text for text in run.copy() if text != large])
+    compare(run.name, TOPICS.read("small"), [text for text in run.copy() if text != large])
     letters = run.dead_letters()
     words = [letter["reason"] for letter in letters]
     expect(run.name, len(letters) == 1 and "Broker: Message size too large" in words[0], f"dead letters: {words}")
@@ -213,14 +172,14 @@ def missing_topic():
     expect(run.name, checked.returncode == 1 and "`missing`" in checked.stdout + checked.stderr, "check does not name the topic")
     process = run.start()
     run.wait_for_words("does not exist")
-    create("missing")
+    TOPICS.create("missing")
     expect(run.name, process.wait(120) == 0, "it did not end well")
-    compare(run.name, read("missing"), run.copy())
+    compare(run.name, TOPICS.read("missing"), run.copy())
     print("missing: waited for, then complete")
 
 
 def killed_broker(count):
-    create("killed")
+    TOPICS.create("killed")
     run = Run("killed", generated(count), 'topic = "killed"\nbatch.max_events = 100\nrequest.timeout_secs = 20')
     process = run.start()
     for _ in range(2):
@@ -229,18 +188,18 @@ def killed_broker(count):
         CLUSTER.kill(1)
         CLUSTER.start(1)
     expect(run.name, process.wait(180) == 0, (run.folder / "said.txt").read_text("utf-8")[-2000:])
-    arrived = read("killed")
+    arrived = TOPICS.read("killed")
     compare(run.name, arrived, run.copy(), may_repeat=True)
     print(f"killed: {count} events through two kills of the broker, {len(arrived) - count} of them twice")
 
 
 def passwords():
     bootstrap = (CLUSTER.folder / "proxied").read_text("utf-8").strip()
-    create("sasl")
+    TOPICS.create("sasl")
     settings = 'topic = "sasl"\nsasl = {{ mechanism = "PLAIN", username = "logferry", password = "{}" }}'
     run = Run("sasl", generated(200), settings.format(PASSWORD), bootstrap)
     run.once()
-    compare(run.name, read("sasl"), run.copy())
+    compare(run.name, TOPICS.read("sasl"), run.copy())
     run = Run("wrong", generated(200), settings.format("wrong-" + PASSWORD[:4]), bootstrap)
     checked = run.command("check", "--connect")
     expect(run.name, checked.returncode == 1 and "`sasl.password`" in checked.stdout + checked.stderr, f"check: {checked.stdout}{checked.stderr}")
@@ -253,8 +212,7 @@ def passwords():
 
 
 def main():
-    global PROGRAM, WORK, HERE, CLUSTER, ADMIN
-    HERE = Path(__file__).resolve().parent
+    global PROGRAM, WORK, CLUSTER, TOPICS
     PROGRAM = Path(sys.argv[1]).resolve()
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 4_000
     started = time.monotonic()
@@ -263,7 +221,7 @@ def main():
         CLUSTER = broker.Cluster(WORK / "kafka")
         try:
             CLUSTER.up(settings=WITH_PASSWORD)
-            ADMIN = AdminClient({"bootstrap.servers": CLUSTER.bootstrap, "log_level": 0})
+            TOPICS = Topics(CLUSTER)
             all_of_them(count)
             templates(count)
             too_large()
@@ -274,10 +232,10 @@ def main():
             sys.exit(f"tests/kafka/suite: {missing}")
         finally:
             CLUSTER.down()
-    for line in faults:
+    for line in findings:
         print(line, file=sys.stderr)
-    print(f"{len(faults)} faults; {time.monotonic() - started:.0f} s")
-    return 1 if faults else 0
+    print(f"{len(findings)} faults; {time.monotonic() - started:.0f} s")
+    return 1 if findings else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,237 @@
+"""The runs of `tests/kafka/faults`."""
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import broker
+from arrived import PARTITIONS, Topics, expect, findings, until
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from live import Live
+from proxy import Proxy
+
+# What a leader's log says when it refuses an append for want of replicas.
+REFUSED = "insufficient to satisfy the min.isr requirement"
+# So much longer than asked a part may go on until it has had its faults.
+MORE = 20
+
+
+class Part:
+    """The program, which runs between live rows and a topic, and the faults that have hit it."""
+
+    def __init__(self, name, cluster, bootstrap=None):
+        self.name, self.cluster = name, cluster
+        self.topics = Topics(cluster)
+        self.hits = {}
+        self.began = time.monotonic()
+        self.live = Live(name, WORK, PROGRAM, NUMBERS.getrandbits(32), self.topics, bootstrap or cluster.bootstrap)
+
+    def __enter__(self):
+        self.live.start()
+        try:
+            self.live.until_more()
+        except BaseException:
+            self.live.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.live.close()
+
+    def faults(self, what, strike):
+        """Strikes until it has hit as often as asked, at random moments while events go out."""
+        self.hits[what] = tries = 0
+        while self.hits[what] < FAULTS and tries < 3 * FAULTS + MORE:
+            wait(0.1, 3)
+            expect(self.name, self.live.is_alive(), f"it ended by itself: {self.live.said('logferry')[-2000:]}")
+            self.hits[what] += bool(strike())
+            tries += 1
+            self.live.until_more()
+
+    def ends(self):
+        said = self.live.ends()
+        for what, times in self.hits.items():
+            expect(self.name, times >= FAULTS, f"{times} times {what}, where {FAULTS} were asked for")
+        hits = ", ".join(f"{times} times {what}" for what, times in self.hits.items())
+        print(f"{self.name}: {hits}; {said}; {time.monotonic() - self.began:.0f} s", flush=True)
+
+    def partitions(self):
+        """The leader of each partition and the nodes that are in sync; nothing while that is not known."""
+        try:
+            described = self.topics.admin.describe_topics(TopicCollection([self.name]), request_timeout=10)[self.name].result()
+        except KafkaException:
+            return []
+        return [(part.leader and part.leader.id, {node.id for node in part.isr}) for part in described.partitions]
+
+    def all_in_sync(self):
+        partitions = self.partitions()
+        return len(partitions) == PARTITIONS and all(in_sync == set(self.cluster.nodes) for _, in_sync in partitions)
+
+
+def wait(least, most):
+    time.sleep(NUMBERS.uniform(least, most))
+
+
+def kills(cluster):
+    with Part("kills", cluster) as part:
+        before = part.live.count()
+
+        def strike():
+            nonlocal before
+            part.live.kill()
+            # Else it had not sent anything in this life.
+            has_sent = part.live.count() > before
+            if NUMBERS.random() < 0.2:
+                # Longer than it takes rows to settle.
+                wait(4, 6)
+            before = part.live.count()
+            part.live.start()
+            return has_sent
+
+        part.faults("killed", strike)
+        part.ends()
+
+
+def network(cluster, proxy):
+    with Part("network", cluster, f"127.0.0.1:{proxy.port}") as part:
+
+        def cut():
+            ended = proxy.cut()
+            wait(0.1, 3)
+            proxy.mend()
+            return ended
+
+        def stall():
+            proxy.stall()
+            # Perhaps for longer than a request may take.
+            wait(0.5, 9)
+            return proxy.go_on()
+
+        part.faults("cut", cut)
+        part.faults("stalled", stall)
+        part.faults("an answer lost and the line closed", lambda: proxy.lose_an_answer(20, is_closed=True))
+        part.faults("an answer lost without a word", lambda: proxy.lose_an_answer(20, is_closed=False))
+        part.ends()
+
+
+def leader(cluster):
+    with Part("leader", cluster) as part:
+
+        def strike():
+            until(part.name, "all replicas in sync", part.all_in_sync)
+            old, _ = NUMBERS.choice(part.partitions())
+            cluster.kill(old)
+            until(part.name, "other leaders", lambda: all(now not in (None, -1, old) for now, _ in part.partitions() or [(old, set())]))
+            part.live.until_more()
+            cluster.start(old)
+            return True
+
+        part.faults("the leader killed", strike)
+        part.ends()
+
+
+def refusals(cluster):
+    with Part("refusals", cluster) as part:
+        until(part.name, "all replicas in sync", part.all_in_sync)
+
+        def needs(replicas):
+            entry = ConfigEntry("min.insync.replicas", str(replicas), incremental_operation=AlterConfigOpType.SET)
+            topic = ConfigResource(ResourceType.TOPIC, part.name, incremental_configs=[entry])
+            part.topics.admin.incremental_alter_configs([topic])[topic].result()
+
+        def refused():
+            logs = (cluster.folder / str(node) / "log" for node in cluster.nodes)
+            return sum(log.read_text("utf-8", "replace").count(REFUSED) for log in logs)
+
+        def strike():
+            before = refused()
+            needs(3)
+            try:
+                until(part.name, "a refusal", lambda: refused() > before)
+                # Perhaps for longer than the program waits for an answer.
+                wait(0.5, 9)
+            finally:
+                needs(2)
+            return True
+
+        gone = cluster.nodes[-1]
+        cluster.kill(gone)
+        until(part.name, "a replica less", lambda: all(gone not in in_sync for _, in_sync in part.partitions() or [(None, {gone})]))
+        part.faults("appends refused", strike)
+        cluster.start(gone)
+        part.ends()
+
+
+def on_one_node(parts):
+    proxy = Proxy()
+    os.environ["KAFKA_PROXY_PORT"] = str(proxy.port)
+    cluster = broker.Cluster(WORK / "one")
+    try:
+        cluster.up()
+        proxy.broker = int((cluster.folder / "proxied").read_text("utf-8").rsplit(":", 1)[1])
+        if "kills" in parts:
+            attempt(kills, cluster)
+        if "network" in parts:
+            attempt(network, cluster, proxy)
+    finally:
+        cluster.down()
+        proxy.close()
+
+
+def on_three_nodes(parts):
+    os.environ.pop("KAFKA_PROXY_PORT", None)
+    cluster = broker.Cluster(WORK / "three")
+    try:
+        cluster.up(3)
+        if "leader" in parts:
+            attempt(leader, cluster)
+        if "refusals" in parts:
+            attempt(refusals, cluster)
+    finally:
+        cluster.down()
+
+
+def attempt(part, *arguments):
+    """What comes in vain is a finding, and the parts after it run all the same."""
+    try:
+        part(*arguments)
+    except TimeoutError as error:
+        expect(part.__name__, False, str(error))
+
+
+def main():
+    global PROGRAM, WORK, FAULTS, NUMBERS
+    PROGRAM = Path(sys.argv[1]).resolve()
+    FAULTS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    parts = {"kills", "network", "leader", "refusals"}
+    chosen = set(sys.argv[3:]) or parts
+    if not chosen <= parts:
+        sys.exit(f"tests/kafka/faults: unknown part {', '.join(sorted(chosen - parts))}, expected {', '.join(sorted(parts))}")
+    seed = int(os.environ.get("LOGFERRY_SEED") or random.getrandbits(32))
+    print(f"LOGFERRY_SEED={seed}", flush=True)
+    NUMBERS = random.Random(seed)
+    # Whatever ends this ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        WORK = Path(folder)
+        try:
+            if chosen & {"kills", "network"}:
+                on_one_node(chosen)
+            if chosen & {"leader", "refusals"}:
+                on_three_nodes(chosen)
+        except broker.Missing as missing:
+            sys.exit(f"tests/kafka/faults: {missing}")
+    for line in findings:
+        print(line, file=sys.stderr)
+    print(f"{len(findings)} findings; {time.monotonic() - started:.0f} s")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
