@@ -10,7 +10,7 @@ from pathlib import Path
 
 import broker
 from arrived import PARTITIONS, Topics, expect, findings, until
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from live import Live
 from proxy import Proxy
@@ -63,14 +63,19 @@ class Part:
     def partitions(self):
         """The leader of each partition and the nodes that are in sync; nothing while that is not known."""
         try:
-            described = self.topics.admin.describe_topics(TopicCollection([self.name]), request_timeout=10)[self.name].result()
+            # Not describe_topics, which waits for a controller that may be the one that was killed.
+            found = self.topics.admin.list_topics(self.name, timeout=10).topics[self.name].partitions
         except KafkaException:
             return []
-        return [(part.leader and part.leader.id, {node.id for node in part.isr}) for part in described.partitions]
+        return [(part.leader, set(part.isrs)) for part in found.values()]
+
+    def is_all(self, is_so):
+        partitions = self.partitions()
+        return len(partitions) == PARTITIONS and all(is_so(leader, in_sync) for leader, in_sync in partitions)
 
     def all_in_sync(self):
-        partitions = self.partitions()
-        return len(partitions) == PARTITIONS and all(in_sync == set(self.cluster.nodes) for _, in_sync in partitions)
+        return self.is_all(lambda _, in_sync: in_sync == set(self.cluster.nodes))
+
 
 
 def wait(least, most):
@@ -126,7 +131,7 @@ def leader(cluster):
             until(part.name, "all replicas in sync", part.all_in_sync)
             old, _ = NUMBERS.choice(part.partitions())
             cluster.kill(old)
-            until(part.name, "other leaders", lambda: all(now not in (None, -1, old) for now, _ in part.partitions() or [(old, set())]))
+            until(part.name, "other leaders", lambda: part.is_all(lambda leader, _: leader not in (-1, old)))
             part.live.until_more()
             cluster.start(old)
             return True
@@ -161,7 +166,7 @@ def refusals(cluster):
 
         gone = cluster.nodes[-1]
         cluster.kill(gone)
-        until(part.name, "a replica less", lambda: all(gone not in in_sync for _, in_sync in part.partitions() or [(None, {gone})]))
+        until(part.name, "a replica less", lambda: part.is_all(lambda _, in_sync: gone not in in_sync))
         part.faults("appends refused", strike)
         cluster.start(gone)
         part.ends()
