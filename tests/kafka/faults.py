@@ -1,5 +1,6 @@
 """The runs of `tests/kafka/faults`."""
 
+import argparse
 import os
 import random
 import signal
@@ -27,37 +28,43 @@ class Part:
     def __init__(self, name, cluster, bootstrap=None):
         self.name, self.cluster = name, cluster
         self.topics = Topics(cluster)
-        self.hits = {}
+        # How often each kind of fault was tried, and how often it hit.
+        self.tries, self.hits = {}, {}
         self.began = time.monotonic()
         self.live = Live(name, WORK, PROGRAM, NUMBERS.getrandbits(32), self.topics, bootstrap or cluster.bootstrap)
 
     def __enter__(self):
-        self.live.start()
         try:
-            self.live.until_more()
+            self.live.begin()
         except BaseException:
             self.live.close()
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, _, error, __):
         self.live.close()
+        if isinstance(error, TimeoutError):
+            # A finding, and the parts after this one run all the same.
+            expect(self.name, False, f"{error}\n{self.live.last_words()}")
+            return True
+        return False
 
-    def faults(self, what, strike):
-        """Strikes until it has hit as often as asked, at random moments while events go out."""
-        self.hits[what] = tries = 0
-        while self.hits[what] < FAULTS and tries < 3 * FAULTS + MORE:
-            wait(0.1, 3)
-            expect(self.name, self.live.is_alive(), f"it ended by itself: {self.live.said('logferry')[-2000:]}")
+    def faults(self, what, strike, waits_for_more=True):
+        """Strikes at random moments until it has hit as often as asked."""
+        self.hits[what] = self.tries[what] = 0
+        while self.hits[what] < FAULTS and self.tries[what] < 3 * FAULTS + MORE:
+            wait(0, 3)
+            expect(self.name, self.live.is_alive(), f"it ended by itself: {self.live.last_words()}")
             self.hits[what] += bool(strike())
-            tries += 1
-            self.live.until_more()
+            self.tries[what] += 1
+            if waits_for_more:
+                self.live.until_more()
 
     def ends(self):
         said = self.live.ends()
         for what, times in self.hits.items():
-            expect(self.name, times >= FAULTS, f"{times} times {what}, where {FAULTS} were asked for")
-        hits = ", ".join(f"{times} times {what}" for what, times in self.hits.items())
+            expect(self.name, times >= FAULTS, f"{what} {times} times only")
+        hits = ", ".join(f"{what} {times} times" + f" of {self.tries[what]}" * (times < self.tries[what]) for what, times in self.hits.items())
         print(f"{self.name}: {hits}; {said}; {time.monotonic() - self.began:.0f} s", flush=True)
 
     def partitions(self):
@@ -75,7 +82,6 @@ class Part:
 
     def all_in_sync(self):
         return self.is_all(lambda _, in_sync: in_sync == set(self.cluster.nodes))
-
 
 
 def wait(least, most):
@@ -98,7 +104,8 @@ def kills(cluster):
             part.live.start()
             return has_sent
 
-        part.faults("killed", strike)
+        part.faults("killed while events went out", strike, waits_for_more=False)
+        part.live.until_more()
         part.ends()
 
 
@@ -119,8 +126,8 @@ def network(cluster, proxy):
 
         part.faults("cut", cut)
         part.faults("stalled", stall)
-        part.faults("an answer lost and the line closed", lambda: proxy.lose_an_answer(20, is_closed=True))
-        part.faults("an answer lost without a word", lambda: proxy.lose_an_answer(20, is_closed=False))
+        part.faults("lost an answer and closed", lambda: proxy.lose_an_answer(20, is_closed=True))
+        part.faults("lost an answer in silence", lambda: proxy.lose_an_answer(20, is_closed=False))
         part.ends()
 
 
@@ -132,11 +139,12 @@ def leader(cluster):
             old, _ = NUMBERS.choice(part.partitions())
             cluster.kill(old)
             until(part.name, "other leaders", lambda: part.is_all(lambda leader, _: leader not in (-1, old)))
+            # Without the one that is gone.
             part.live.until_more()
             cluster.start(old)
             return True
 
-        part.faults("the leader killed", strike)
+        part.faults("killed", strike)
         part.ends()
 
 
@@ -167,7 +175,7 @@ def refusals(cluster):
         gone = cluster.nodes[-1]
         cluster.kill(gone)
         until(part.name, "a replica less", lambda: part.is_all(lambda _, in_sync: gone not in in_sync))
-        part.faults("appends refused", strike)
+        part.faults("refused", strike)
         cluster.start(gone)
         part.ends()
 
@@ -180,9 +188,9 @@ def on_one_node(parts):
         cluster.up()
         proxy.broker = int((cluster.folder / "proxied").read_text("utf-8").rsplit(":", 1)[1])
         if "kills" in parts:
-            attempt(kills, cluster)
+            kills(cluster)
         if "network" in parts:
-            attempt(network, cluster, proxy)
+            network(cluster, proxy)
     finally:
         cluster.down()
         proxy.close()
@@ -194,29 +202,25 @@ def on_three_nodes(parts):
     try:
         cluster.up(3)
         if "leader" in parts:
-            attempt(leader, cluster)
+            leader(cluster)
         if "refusals" in parts:
-            attempt(refusals, cluster)
+            refusals(cluster)
     finally:
         cluster.down()
 
 
-def attempt(part, *arguments):
-    """What comes in vain is a finding, and the parts after it run all the same."""
-    try:
-        part(*arguments)
-    except TimeoutError as error:
-        expect(part.__name__, False, str(error))
-
-
 def main():
     global PROGRAM, WORK, FAULTS, NUMBERS
-    PROGRAM = Path(sys.argv[1]).resolve()
-    FAULTS = int(sys.argv[2]) if len(sys.argv) > 2 else 3
-    parts = {"kills", "network", "leader", "refusals"}
-    chosen = set(sys.argv[3:]) or parts
-    if not chosen <= parts:
-        sys.exit(f"tests/kafka/faults: unknown part {', '.join(sorted(chosen - parts))}, expected {', '.join(sorted(parts))}")
+    parts = ["kills", "network", "leader", "refusals"]
+    parser = argparse.ArgumentParser(prog="tests/kafka/faults", usage="%(prog)s [NUMBER] [PART …]")
+    parser.add_argument("program", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("number", type=int, nargs="?", default=3, metavar="NUMBER", help="faults of each kind")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}; all of them by default")
+    given = parser.parse_args()
+    chosen = given.parts or parts
+    if given.number < 1 or not set(chosen) <= set(parts):
+        parser.error(f"NUMBER is at least 1, and PART one of {', '.join(parts)}")
+    PROGRAM, FAULTS = given.program.resolve(), given.number
     seed = int(os.environ.get("LOGFERRY_SEED") or random.getrandbits(32))
     print(f"LOGFERRY_SEED={seed}", flush=True)
     NUMBERS = random.Random(seed)
@@ -226,9 +230,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         WORK = Path(folder)
         try:
-            if chosen & {"kills", "network"}:
+            if {"kills", "network"} & set(chosen):
                 on_one_node(chosen)
-            if chosen & {"leader", "refusals"}:
+            if {"leader", "refusals"} & set(chosen):
                 on_three_nodes(chosen)
         except broker.Missing as missing:
             sys.exit(f"tests/kafka/faults: {missing}")

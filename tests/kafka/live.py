@@ -62,15 +62,16 @@ class Live:
 
     def __init__(self, name, work, program, seed, topics, bootstrap):
         self.name, self.folder, self.program, self.topics = name, work / name, program, topics
+        self.seed, self.bootstrap = seed, bootstrap
+        self.process = self.emulator = self.url = None
         self.folder.mkdir()
-        self.process = None
-        self.lives = 0
-        topics.create(name)
-        self.emulator = self.spawn(
-            "emulator",
-            ["emulate", "--listen", "127.0.0.1:0", "--seed", str(seed), "--key", KEY, "--token", TOKEN, *EMULATOR, *QUIRKS, "--ledger", "rows"],
-        )
-        greeting = until(name, "the emulator", lambda: re.search(r"listening on (http://\S+)", self.said("emulator")))
+
+    def begin(self):
+        """Starts the API and the program."""
+        self.topics.create(self.name)
+        identity = ["--seed", str(self.seed), "--key", KEY, "--token", TOKEN]
+        self.emulator = self.spawn("emulator", ["emulate", "--listen", "127.0.0.1:0", "--ledger", "rows", *identity, *EMULATOR, *QUIRKS])
+        greeting = until(self.name, "the emulator", lambda: re.search(r"listening on (http://\S+)", self.said("emulator")))
         self.url = greeting[1]
         (self.folder / "logferry.toml").write_text(
             f"""{SOURCE}
@@ -84,8 +85,8 @@ path = "dead.ndjson"
 
 [sinks.lake]
 type = "kafka"
-bootstrap_servers = "{bootstrap}"
-topic = "{name}"
+bootstrap_servers = "{self.bootstrap}"
+topic = "{self.name}"
 batch.timeout_secs = 0.1
 request.timeout_secs = 6
 request.retry_initial_backoff_secs = 0.05
@@ -93,6 +94,7 @@ request.retry_max_duration_secs = 0.5
 """,
             "utf-8",
         )
+        self.start()
 
     def spawn(self, log, arguments):
         environment = os.environ | {"KONDADO_KEY": KEY, "KONDADO_TOKEN": TOKEN}
@@ -102,8 +104,10 @@ request.retry_max_duration_secs = 0.5
     def said(self, log):
         return (self.folder / log).read_text("utf-8", "replace")
 
+    def last_words(self):
+        return self.said("logferry")[-2000:]
+
     def start(self):
-        self.lives += 1
         self.process = self.spawn("logferry", ["run", "--config", "logferry.toml"])
 
     def is_alive(self):
@@ -120,7 +124,7 @@ request.retry_max_duration_secs = 0.5
         except subprocess.TimeoutExpired:
             process.kill()
             code = "no end in three minutes"
-        expect(self.name, code == 0, f"run --once: {code}: {self.said('logferry')[-2000:]}")
+        expect(self.name, code == 0, f"run --once: {code}: {self.last_words()}")
 
     def asked(self, what):
         with urllib.request.urlopen(f"{self.url}/_emulator/{what}", timeout=30) as answer:
@@ -168,13 +172,13 @@ request.retry_max_duration_secs = 0.5
         due = self.asked("ledger")
         # Late rows below what had been seen by then are found by reading again what has settled.
         time.sleep(SETTLE + 1)
-        expect(self.name, self.is_alive(), f"it ended by itself: {self.said('logferry')[-2000:]}")
+        expect(self.name, self.is_alive(), f"it ended by itself: {self.last_words()}")
         self.process.terminate()
         try:
             code = self.process.wait(120)
         except subprocess.TimeoutExpired:
             code = "no end in two minutes"
-        expect(self.name, code == 0, f"SIGTERM: {code}: {self.said('logferry')[-2000:]}")
+        expect(self.name, code == 0, f"SIGTERM: {code}: {self.last_words()}")
         self.once()
         first_end = self.topics.ends(self.name)
         low_waters = self.low_waters()
